@@ -76,8 +76,8 @@ static class GatewayBench
         node.Open().Dispose();
         using var log = DecisionLog.Open(node, "bench.example/log", TimeProvider.System);
         using var recorder = new Recorder(node, log);
-        var decision = new Decision(Decision.WholeKind, 1, null, System, Environment, 1, Digest.Of("release"u8),
-            ObservedStrength.VerifiedAtLoad, null, [], Decision.Allow, null, Founding.NewNonce(), "http-json",
+        var decision = new Decision(DecisionKind.Whole, 1, null, System, Environment, 1, Digest.Of("release"u8),
+            ObservedStrength.VerifiedAtLoad, null, [], DecisionOutcome.Allow, null, Founding.NewNonce(), "http-json",
                 "POST /say", 200,
             null, null, 1, 1, 1);
         return await Latencies.Of(callers, Duration, _ => recorder.Record(() => decision,
@@ -171,7 +171,7 @@ static class GatewayBench
                     ("purpose", "decide", "request.body.purpose in ['home', 'car']"))).Sorted();
             var release = await ReleaseClosure.Build(server.Blobs, document);
             await Admit(new Release(release, System, document.Digest) { Nonce = "", Issued = 0 }, builder);
-            await Admit(new Deployment(System, Environment, "deploy", null, [new Route(release, 100)])
+            await Admit(new Deployment(System, Environment, DeploymentAction.Deploy, null, [new Route(release, 100)])
             {
                 Nonce = "",
                 Issued = 0
@@ -192,7 +192,8 @@ static class GatewayBench
             HostedEnvironment? Hosted() => node.Node.Environment(System, Environment);
             await Until(() => Hosted()?.Log is not null, node);
             var log = Hosted()!.Log!;
-            await Admit(new LogStatement("open", log.Origin, log.Key.ToString(), identity.Member, System, Environment,
+            await Admit(new LogStatement(LogAction.Open, log.Origin, log.Key.ToString(), identity.Member, System,
+                Environment,
                 null)
             {
                 Nonce = "",

@@ -5,16 +5,19 @@ using Stele.Proof;
 
 // Stele.Bench [NAME…] [--row TEXT] [--json]: measures, and with --json also writes out/bench/NAME.json.
 const string Usage =
-    "usage: Stele.Bench [append] [big] [admission] [verify] [cel] [gateway] [replay] [--row TEXT] [--json]";
+    "usage: Stele.Bench [append] [big] [admission] [verify] [cel] [gateway] [replay] [growth] [--row TEXT] [--json]";
 
 if (args is [Idlers.Verb]) return Idlers.Burn();
 if (args is [Upstream.Verb, var socket]) return await Upstream.Serve(socket);
+
+if (args is [Measured.Verb, var command, .. var rest]) return Measured.Run(command, rest);
 
 (string Name, Func<Scratch, Task<Rounds>> Make)[] benches =
 [
     ("append", s => Task.FromResult(AppendBench.Make(s))), ("big", BigBench.Make),
     ("admission", s => Task.FromResult(AdmissionBench.Make(s))), ("verify", s => Task.FromResult(VerifyBench.Make(s))),
     ("cel", _ => Task.FromResult(CelBench.Make(Root()))), ("gateway", GatewayBench.Make), ("replay", ReplayBench.Make),
+    ("growth", s => GrowthBench.Make(s, Root(), Progress)),
 ];
 
 var json = args.Contains("--json");

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Numerics;
 using System.Security.Cryptography;
 
@@ -21,6 +22,23 @@ public static class Ed25519
     static readonly Point[] BaseMultiples = OddMultiples(Point.Base, BaseWindow);
 
     /// <summary>
+    /// Keys that verify again and again, as decision logs' do: from so many times on a key has a table, with which a
+    /// verification takes a third of the time. So many keys at most have one: 133 KB each.
+    /// </summary>
+    const int Often = 16, MostKeys = 64;
+    static readonly ConcurrentDictionary<Digest, Known> Keys = new();
+    static readonly Lazy<Comb> BaseComb = new(() => new Comb(Point.Base, 7));
+
+    sealed class Known(Point negated)
+    {
+        int _times;
+
+        public Point Negated => negated;
+        public Lazy<Comb> Comb { get; } = new(() => new Comb(negated, 5));
+        public bool IsOften => Volatile.Read(ref _times) >= Often || Interlocked.Increment(ref _times) >= Often;
+    }
+
+    /// <summary>
     /// Whether <paramref name="signature"/> is this key's signature of <paramref name="message"/> under the strict
     /// rule. Wrong lengths are refusals, not errors.
     /// </summary>
@@ -29,7 +47,7 @@ public static class Ed25519
         if (publicKey.Length != PublicKeySize || signature.Length != SignatureSize) return false;
         var s = new BigInteger(signature[32..], isUnsigned: true);
         if (s >= Order) return false;
-        if (!Point.TryDecode(publicKey, out var a) || a.IsLowOrder) return false;
+        if (KeyOf(publicKey) is not { } key) return false;
 
         Span<byte> hash = stackalloc byte[64];
         using (var sha = IncrementalHash.CreateHash(HashAlgorithmName.SHA512))
@@ -41,11 +59,62 @@ public static class Ed25519
         }
         var k = new BigInteger(hash, isUnsigned: true) % Order;
 
-        var r = SumOfMultiples(s, BaseMultiples, k, OddMultiples(a.Negated, KeyWindow));
+        var r = key.IsOften ? BaseComb.Value.Times(s).Plus(key.Comb.Value.Times(k))
+            : SumOfMultiples(s, BaseMultiples, k, OddMultiples(key.Negated, KeyWindow));
         // What Encode writes is canonical; so a non-canonical R never equals it.
         Span<byte> encoded = stackalloc byte[32];
         r.Encode(encoded);
         return encoded.SequenceEqual(signature[..32]) && !r.IsLowOrder;
+    }
+
+    static Known? KeyOf(ReadOnlySpan<byte> publicKey)
+    {
+        var name = Digest.From(publicKey);
+        if (Keys.TryGetValue(name, out var known)) return known;
+        if (!Point.TryDecode(publicKey, out var a) || a.IsLowOrder) return null;
+        if (Keys.Count >= MostKeys) Keys.Clear();
+        return Keys.GetOrAdd(name, new Known(a.Negated));
+    }
+
+    /// <summary>
+    /// Multiples of one point: j·2^(w·i)·P for every i up to 256 bits and j up to 2^(w−1), so that a multiple of it is
+    /// a sum with no doublings.
+    /// </summary>
+    sealed class Comb
+    {
+        readonly int _window, _most;
+        readonly Addend[] _multiples;
+
+        public Comb(in Point p, int window)
+        {
+            (_window, _most) = (window, 1 << (window - 1));
+            _multiples = new Addend[(256 / window + 1) * _most];
+            var first = p;
+            for (var at = 0; at < _multiples.Length; at += _most)
+            {
+                var sum = first;
+                for (var j = 0; j < _most; j++, sum = sum.Plus(first)) _multiples[at + j] = sum.ToAddend();
+                for (var i = 0; i < window; i++) first = first.Doubled;
+            }
+        }
+
+        public Point Times(BigInteger scalar)
+        {
+            Span<byte> bytes = stackalloc byte[40];
+            bytes.Clear();
+            scalar.TryWriteBytes(bytes, out _, isUnsigned: true);
+            var (sum, carry) = (Point.Identity, 0);
+            for (var (bit, at) = (0, 0); at < _multiples.Length; bit += _window, at += _most)
+            {
+                var eight = System.Buffers.Binary.BinaryPrimitives.ReadUInt16LittleEndian(bytes[(bit >> 3)..]);
+                var digit = (eight >> (bit & 7) & (2 * _most - 1)) + carry;
+                carry = digit > _most ? 1 : 0;
+                digit -= carry * 2 * _most;
+                if (digit > 0) sum = sum.Plus(_multiples[at + digit - 1]);
+                else if (digit < 0) sum = sum.Minus(_multiples[at - digit - 1]);
+            }
+            return sum;
+        }
     }
 
     /// <summary>
@@ -183,16 +252,24 @@ public static class Ed25519
 
         public Point Negated => new(_x.Negated, _y, _z, _t.Negated);
 
-        public Point Plus(in Point q)
+        public Point Plus(in Point q) => Plus(q.ToAddend());
+
+        public Point Plus(in Addend q) => Sum((_y - _x) * q.Minus, (_y + _x) * q.Plus, _t * q.T2d, _z * q.Z);
+
+        public Point Minus(in Addend q)
         {
-            var a = (_y - _x) * (q._y - q._x);
-            var b = (_y + _x) * (q._y + q._x);
-            var c = _t * TwiceD * q._t;
-            var d = _z * q._z;
-            d += d;
+            var (a, b) = ((_y - _x) * q.Plus, (_y + _x) * q.Minus);
+            return Sum(a, b, (_t * q.T2d).Negated, _z * q.Z);
+        }
+
+        static Point Sum(in Field a, in Field b, in Field c, in Field z)
+        {
+            var d = z + z;
             Field e = b - a, f = d - c, g = d + c, h = b + a;
             return new(e * f, g * h, f * g, e * h);
         }
+
+        public Addend ToAddend() => new(_y - _x, _y + _x, _z, _t * TwiceD);
 
         public Point Doubled
         {
@@ -207,6 +284,9 @@ public static class Ed25519
             }
         }
     }
+
+    /// <summary>A point as it is added to another: y − x, y + x, z and 2d·t.</summary>
+    readonly record struct Addend(Field Minus, Field Plus, Field Z, Field T2d);
 
     /// <summary>
     /// An integer modulo p = 2²⁵⁵ − 19 in five limbs of 51 bits. Invariant: every limb is below 2⁵² between operations,

@@ -28,26 +28,28 @@ public sealed record Commitment(Digest Value, long Size)
     public static Commitment FromJson(Json j) => new(Digest.ParseHex(j["commitment"].AsString), Names.Entry(j["size"]));
 }
 
+/// <summary>What rules make of a request. <see cref="Would.Outcomes"/> are its words.</summary>
+public enum RuledOutcome { Allow, Deny, Mask, Hold }
+
 /// <summary>
 /// What would have come out with a candidate in the place of its scope's policy: allow, deny, mask or hold, the rule
 /// that it rests on, and whose rule that is: the candidate's, or that of another policy.
 /// </summary>
-public sealed record Would(Digest Policy, string Outcome, string? Rule, Digest? RulePolicy = null)
+public sealed record Would(Digest Policy, RuledOutcome Outcome, string? Rule, Digest? RulePolicy = null)
 {
-    /// <summary>In addition to the outcomes of a decision: it would have been forwarded, with values masked.</summary>
-    public const string Mask = "mask";
+    public static readonly Words<RuledOutcome> Outcomes = new("allow", "deny", "mask", "hold");
 
     /// <summary>Whether it would have been refused.</summary>
-    public bool Refuses => Outcome is Decision.Deny or Decision.Hold;
+    public bool Refuses => Outcome is RuledOutcome.Deny or RuledOutcome.Hold;
 
     public Json ToJson() =>
-        Json.Object(("policy", Policy), ("outcome", Outcome), ("rule", Rule is null ? null : Json.Of(Rule)),
+        Json.Object(("policy", Policy), ("outcome", Outcomes[Outcome]), ("rule", Rule is null ? null : Json.Of(Rule)),
             ("rulePolicy", RulePolicy is { } p ? Json.Of(p) : null));
 
     public static Would FromJson(Json j)
     {
-        var would = new Would(j["policy"].AsDigest, Names.OneOf(j["outcome"], Decision.Allow, Decision.Deny, Mask,
-            Decision.Hold), j.Find("rule") is { } r ? Names.Label(r) : null, j.Find("rulePolicy")?.AsDigest);
+        var would = new Would(j["policy"].AsDigest, Outcomes.Parse(j["outcome"]),
+            j.Find("rule") is { } r ? Names.Label(r) : null, j.Find("rulePolicy")?.AsDigest);
         return would.Rule is null == would.RulePolicy is null
             ? would
             : throw new FormatException("a rule is named with its policy");
@@ -55,9 +57,20 @@ public sealed record Would(Digest Policy, string Outcome, string? Rule, Digest? 
 }
 
 /// <summary>
-/// One leaf of a decision log, canonical JSON without anything personal. <c>open</c>: an operation was let through;
-/// <c>close</c>: how it ended (names its open);
-/// <c>whole</c>: both at once. A decision's id is <c>&lt;log origin&gt;/&lt;index of its open or whole leaf&gt;</c>.
+/// What a leaf tells of an operation: that it was let through; how it ended (it names its open); both at once.
+/// <see cref="Decision.Kinds"/> are its words.
+/// </summary>
+public enum DecisionKind { Open, Close, Whole }
+
+/// <summary>
+/// What came of a request: it was let through and answered; denied; held for a person's approval, and refused so far;
+/// let through, and no answer of the release could be passed on. <see cref="Decision.Outcomes"/> are its words.
+/// </summary>
+public enum DecisionOutcome { Allow, Deny, Hold, Error }
+
+/// <summary>
+/// One leaf of a decision log, canonical JSON without anything personal. A decision's id is
+/// <c>&lt;log origin&gt;/&lt;index of its open or whole leaf&gt;</c>.
 /// </summary>
 /// <param name="Time">Milliseconds since 1970 UTC, by the node's clock.</param>
 /// <param name="Open">In a close: the index of the open it ends; null otherwise.</param>
@@ -70,10 +83,6 @@ public sealed record Would(Digest Policy, string Outcome, string? Rule, Digest? 
 /// Those that decided for this principal in addition to the release's own, the widest scope first: the ones in force,
 /// or the candidate in one's place.
 /// </param>
-/// <param name="Outcome">
-/// What came of it: allow, deny, hold (a person must approve; refused so far), or error (it was let through, and no
-/// answer of the release could be passed on).
-/// </param>
 /// <param name="Rule">
 /// The rule that denied or held; with allow and error the first that masked, were there values to mask or not; null
 /// where no rule spoke. So outcome and rule tell what was ruled.
@@ -85,13 +94,13 @@ public sealed record Would(Digest Policy, string Outcome, string? Rule, Digest? 
 /// <param name="Size">The ledger size that the node had folded.</param>
 /// <param name="Staleness">The age in milliseconds of the newest checkpoint the node had then.</param>
 public sealed record Decision(
-    string Kind, long Time, long? Open, string System, string Environment, long Deployment, Digest Release,
+    DecisionKind Kind, long Time, long? Open, string System, string Environment, long Deployment, Digest Release,
     ObservedStrength Strength, Digest? ReleasePolicy, ImmutableArray<Digest> Policies,
-    string Outcome, string? Rule, string Principal, string Protocol, string Operation, int Status, Commitment? Input,
-    Commitment? Output, long Duration, long Size, long Staleness)
+    DecisionOutcome Outcome, string? Rule, string Principal, string Protocol, string Operation, int Status,
+    Commitment? Input, Commitment? Output, long Duration, long Size, long Staleness)
 {
-    public const string OpenKind = "open", CloseKind = "close", WholeKind = "whole";
-    public const string Allow = "allow", Deny = "deny", Hold = "hold", Error = "error";
+    public static readonly Words<DecisionKind> Kinds = new("open", "close", "whole");
+    public static readonly Words<DecisionOutcome> Outcomes = new("allow", "deny", "hold", "error");
     public const int MaxBytes = 16 * 1024;
 
     /// <summary>
@@ -142,11 +151,11 @@ public sealed record Decision(
 
     public Json ToJson() => Json.Object(
         ("context", Context?.ToJson()), ("masked", Masked?.ToJson()),
-        ("would", Would.IsEmpty ? null : Json.Array(Would.Select(w => w.ToJson()))), ("kind", Kind), ("time", Time),
-        ("open", Open is { } o ? Json.Of(o) : null), ("system", System), ("environment", Environment),
+        ("would", Would.IsEmpty ? null : Json.Array(Would.Select(w => w.ToJson()))), ("kind", Kinds[Kind]),
+        ("time", Time), ("open", Open is { } o ? Json.Of(o) : null), ("system", System), ("environment", Environment),
         ("deployment", Deployment), ("release", Release),
         ("strength", Dimension.Strengths[Strength]), ("releasePolicy", ReleasePolicy is { } p ? Json.Of(p) : null),
-        ("policies", Json.Array(Policies.Select(Json.Of))), ("outcome", Outcome),
+        ("policies", Json.Array(Policies.Select(Json.Of))), ("outcome", Outcomes[Outcome]),
         ("rule", Rule is null ? null : Json.Of(Rule)), ("rulePolicy", RulePolicy is { } of ? Json.Of(of) : null),
         ("principal", Principal), ("protocol", Protocol), ("operation", Operation), ("status", Status),
         ("input", Input?.ToJson()), ("output", Output?.ToJson()), ("duration", Duration), ("size", Size),
@@ -162,11 +171,11 @@ public sealed record Decision(
     static Decision FromJson(Json j)
     {
         var d = new Decision(
-            Names.OneOf(j["kind"], OpenKind, CloseKind, WholeKind), Names.Time(j["time"]),
+            Kinds.Parse(j["kind"]), Names.Time(j["time"]),
             j.Find("open") is { } o ? Names.Entry(o) : null, Names.Label(j["system"]), Names.Label(j["environment"]),
             Names.Entry(j["deployment"]), j["release"].AsDigest, Dimension.Strengths.Parse(j["strength"]),
             j.Find("releasePolicy")?.AsDigest, [.. j["policies"].AsArray.Select(p => p.AsDigest)],
-            Names.OneOf(j["outcome"], Allow, Deny, Hold, Error), j.Find("rule") is { } r ? Names.Label(r) : null,
+            Outcomes.Parse(j["outcome"]), j.Find("rule") is { } r ? Names.Label(r) : null,
             Names.Member(j["principal"]), Names.Label(j["protocol"]), j["operation"].AsString,
             Names.Small(j["status"]), j.Find("input") is { } i ? Commitment.FromJson(i) : null,
             j.Find("output") is { } u ? Commitment.FromJson(u) : null,
@@ -177,7 +186,7 @@ public sealed record Decision(
             Masked = j.Find("masked") is { } m ? Commitment.FromJson(m) : null,
             Would = j.Find("would") is { } w ? [.. w.AsArray.Select(Decisions.Would.FromJson)] : [],
         };
-        if ((d.Kind == CloseKind) != (d.Open is not null))
+        if ((d.Kind == DecisionKind.Close) != (d.Open is not null))
             throw new FormatException("a close, and only a close, names its open");
         if (d.Rule is null != d.RulePolicy is null) throw new FormatException("a rule is named with its policy");
         return d;

@@ -12,12 +12,12 @@ public enum Occasion { Admission, Request, Monitor }
 /// <summary>Everything a rule may be asked about. Names are permanent.</summary>
 public static class Actions
 {
+    public const string Deploy = "deploy", Rollback = "rollback", Canary = "canary", Halt = "halt";
     public const string Decide = "decide", Monitor = "monitor", Policy = "policy", System = "system", Member = "member",
         Waiver = "waiver", Revocation = "revocation";
 
-    /// <summary>What moves an environment's head.</summary>
-    public static readonly ImmutableArray<string> Deployments = [Deployment.Deploy, Deployment.Rollback,
-        Deployment.Canary, Deployment.Halt];
+    /// <summary>What moves an environment's head: the words of <see cref="DeploymentAction"/>.</summary>
+    public static readonly ImmutableArray<string> Deployments = [Deploy, Rollback, Canary, Halt];
 
     /// <summary>What concerns the ledger as a whole: only policies in force for all of it are asked.</summary>
     public static readonly ImmutableArray<string> OfLedger = [Member, Revocation];

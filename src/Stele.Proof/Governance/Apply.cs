@@ -60,7 +60,7 @@ public static partial class Fold
         if (kind.Refuses(new Signing(state, statement, signers)) is { } unauthorised) return unauthorised;
 
         // 6 and 7. The kind's rule.
-        var context = new Context(state, entry.Time, state.Size, signers, documents, statement);
+        var context = new Context(state, entry.Time, state.Size, signers, documents, prepared, statement);
         var outcome = kind.Apply(context);
         if (outcome is not Outcome.Accepted accepted) return outcome;
         var next = accepted.Next;
@@ -70,7 +70,7 @@ public static partial class Fold
             {
                 Size = state.Size + 1,
                 Time = entry.Time,
-                Identities = next.Identities.Add(identity, state.Size),
+                Identities = state.Identities.Add(identity),
                 Seen = Merkle.Node(state.Seen, entry.LeafHash),
             },
         };
@@ -113,7 +113,7 @@ public static partial class Fold
 
     /// <summary>What the kinds' rules share.</summary>
     internal sealed record Context(State State, long Time, long Index, ImmutableArray<Signed> Signers,
-        Documents Documents, Statement Statement)
+        Documents Documents, Prepared Prepared, Statement Statement)
     {
         public Signed Signer => Signers[0];
         public Outcome.Accepted Accept(State next, Judgement? judgement = null) =>
@@ -173,7 +173,7 @@ public static partial class Fold
             Threshold = g.Threshold, RecoveryKey = g.RecoveryKey, ServerKey = g.ServerKey,
             LogKeys = [(0, g.LogKey)], Members = State.Empty.Members.AddRange(members),
             KeyOwners = State.Empty.KeyOwners.AddRange(owners),
-            Identities = State.Empty.Identities.Add(identity, 0), Seen = Merkle.Node(default, entry.LeafHash),
+            Identities = Identities.Empty.Add(identity), Seen = Merkle.Node(default, entry.LeafHash),
         }, g, null);
     }
 }

@@ -15,8 +15,9 @@ public sealed partial record State
 // A person's word on a control: who gave it, and when it counts.
 public static partial class Fold
 {
-    internal static readonly StateDigest.Part AttestationPart = StateDigest.Of("attestations", s => s.Attestations, a =>
-        Json.Object(("by", StateDigest.By(a.By)), ("statement", a.Attestation.Identity)));
+    internal static readonly StateDigest.MapPart<long, AttestationFact> AttestationPart = StateDigest.Of(
+        "attestations", s => s.Attestations,
+        a => Json.Object(("by", StateDigest.By(a.By)), ("statement", a.Attestation.Identity)));
 
     internal static Outcome Attest(Context c, Attestation s)
     {

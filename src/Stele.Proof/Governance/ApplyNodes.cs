@@ -22,9 +22,9 @@ public static partial class Fold
     internal static Outcome PutAnchor(Context c, Anchor s)
     {
         var log = c.State.Logs[s.Log];
-        if (log.Status != LogStatement.Open)
+        if (log.Status != LogAction.Open)
             return c.Refuse(RefusalCode.UnknownLog, $"the decision log '{s.Log}' is not open");
-        if (!Checkpoint.TryOpen(s.Checkpoint, VerifierKey.Parse(log.Key), out var checkpoint, out var error)
+        if (!c.Prepared.TryOpen(s, log.Key, out var checkpoint, out var error)
             || checkpoint.Origin != log.Origin)
             return c.Refuse(RefusalCode.BadCheckpoint, error ?? "the checkpoint is of another log");
         // Invariant: every number in the state has a canonical form, or nobody could name the state's digest any more.

@@ -37,8 +37,8 @@ public static partial class Fold
     internal static Outcome PutLog(Context c, LogStatement s)
     {
         var logs = c.State.Logs;
-        if (s.Action != LogStatement.Open)
-            return logs.TryGetValue(s.Origin, out var open) && open.Status == LogStatement.Open
+        if (s.Action != LogAction.Open)
+            return logs.TryGetValue(s.Origin, out var open) && open.Status == LogAction.Open
                 ? c.Accept(c.State with { Logs = logs.SetItem(s.Origin, open with { Status = s.Action }) })
                 : c.Refuse(RefusalCode.UnknownLog, $"no open decision log '{s.Origin}'");
         if (logs.ContainsKey(s.Origin) || s.Origin == c.State.Origin)
@@ -51,11 +51,11 @@ public static partial class Fold
         if (Known(c, system, environment) is { } unknown) return unknown;
         if (c.State.Member(node)?.Has(RoleName.Node, system, environment) != true)
             return c.Refuse(RefusalCode.UnknownMember, $"the member {node} is not a node of {system}/{environment}");
-        if (s.Predecessor is { } before && !(logs.TryGetValue(before, out var old) && old.Status != LogStatement.Open))
+        if (s.Predecessor is { } before && !(logs.TryGetValue(before, out var old) && old.Status != LogAction.Open))
             return c.Refuse(RefusalCode.UnknownLog, $"no decision log '{before}' that was closed or lost");
         return c.Accept(
             c.State with { Logs = logs.Add(s.Origin, new LogFact(s.Origin, vkey, node, system, environment,
-                s.Predecessor, c.Index, LogStatement.Open, null, 0)) });
+                s.Predecessor, c.Index, LogAction.Open, null, 0)) });
     }
 
     internal static Outcome PutMember(Context c, MemberStatement s)
@@ -126,9 +126,9 @@ public static partial class Fold
         var from = s.FromEntry ?? c.Index;
         if (from > c.Index) return c.Refuse(RefusalCode.OutOfRange, $"entry {from} is still to come");
         var isKey = c.State.KeyOwners.ContainsKey(s.Digest);
-        if (s.Target == Revocation.Key && !isKey)
+        if (s.Target == RevocationTarget.Key && !isKey)
             return c.Refuse(RefusalCode.UnknownMember, $"no member has the key {s.Digest}");
-        if (s.Target == Revocation.Artifact && isKey)
+        if (s.Target == RevocationTarget.Artifact && isKey)
             return c.Refuse(RefusalCode.UnknownArtifact, $"{s.Digest} is a key, not an artifact");
         var fact = RevocationOf(c.State, s, c.Index, c.Signers);
         if (c.State.Revocations.TryGetValue(s.Digest, out var before)
@@ -150,8 +150,8 @@ public static partial class Fold
         var recovery = signers[0].Member == RecoveryMember ? from : (long?)null;
         // Invariant: a revocation only ever reaches further back or bites harder; nothing makes it milder.
         return state.Revocations.TryGetValue(s.Digest, out var before)
-            ? new(index, s.Target, Math.Min(from, before.FromEntry), before.Effect == Revocation.Stop ? Revocation.Stop
-                : s.Effect,
+            ? new(index, s.Target, Math.Min(from, before.FromEntry),
+                before.Effect == RevocationEffect.Stop ? RevocationEffect.Stop : s.Effect,
                 recovery < before.Recovery ? recovery : before.Recovery ?? recovery)
             : new(index, s.Target, from, s.Effect, recovery);
     }
@@ -166,14 +166,15 @@ public static partial class Fold
         bool Signs(IEnumerable<Signed> by) =>
             by.Any(x => (x.Key == s.Digest && from <= x.Entry) || (state.InForce(x) && !next.InForce(x)));
         bool Reaches(Digest release) => state.Releases.TryGetValue(release, out var fact)
-            && (s.Target == Revocation.Key
+            && (s.Target == RevocationTarget.Key
                 ? Signs(fact.By)
                     || fact.Components
                         .Any(c => state.Origins.TryGetValue(c.Digest, out var all) && all.Any(o => Signs(o.By)))
                 : state.Closure(fact).Contains(s.Digest));
-        var member = s.Target == Revocation.Key ? state.KeyOwners[s.Digest] : "";
+        var member = s.Target == RevocationTarget.Key ? state.KeyOwners[s.Digest] : "";
         return Json.Object(
-            ("target", s.Target), ("digest", s.Digest), ("effect", s.Effect), ("fromEntry", from), ("member", member),
+            ("target", Revocation.Targets[s.Target]), ("digest", s.Digest), ("effect", Revocation.Effects[s.Effect]),
+            ("fromEntry", from), ("member", member),
             ("roles", Roles(state.Members.TryGetValue(member, out var of) ? of.Roles : [])),
             ("scopes",
                 Rule.Set(

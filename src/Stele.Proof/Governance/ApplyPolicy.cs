@@ -86,7 +86,7 @@ public static partial class Fold
     /// scope and those around it, whatever narrower ones say.
     /// </summary>
     static bool Opens(Context c, PolicyStatement s, PolicyFact after) =>
-        Actions.Deployments.Any(action => action != Deployment.Halt
+        Actions.Deployments.Any(action => action != Actions.Halt
         && Known(c, after.Policy)?.Judges(action) == true
         && !c.State.PoliciesFor(s.System, s.Environment).Any(p => Known(c, p)!.Judges(action)));
 

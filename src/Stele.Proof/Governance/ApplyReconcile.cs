@@ -28,7 +28,7 @@ public static partial class Fold
             if (stated.Window != Reconciliation.Window(log, s.From, s.To))
                 return c.Refuse(RefusalCode.Inconsistent,
                     $"its figures of '{log.Origin}' are not those of the log's anchors as they stand now");
-            if (stated.Leaves is null != (log.Status == LogStatement.Lost))
+            if (stated.Leaves is null != (log.Status == LogAction.Lost))
                 return c.Refuse(RefusalCode.Inconsistent,
                     $"the leaves of '{log.Origin}' are counted, unless the log was declared lost");
             if (!stated.Differences.SequenceEqual(Reconciliation.Differences(stated.Window, stated.Leaves,

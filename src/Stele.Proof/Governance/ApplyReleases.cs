@@ -183,7 +183,8 @@ public static partial class Fold
             return c.Refuse(RefusalCode.OutOfRange, $"an approval lasts at most {MaxApproval / 86_400_000} days");
         if (!Fits(s.Action, s.Routes) || (!s.Routes.IsEmpty && s.Routes.All(r => r.Release != s.Release)))
             return c.Refuse(RefusalCode.BadRoutes,
-                $"routes do not fit the action '{s.Action}' of that release: name those of the deployment");
+                $"routes do not fit the action '{Deployment.Actions[s.Action]}' of that release: name those of the "
+                + "deployment");
         var head = c.State.Environment(s.System, s.Environment).Head?.Entry;
         if (s.Head != head)
             return c.Refuse(RefusalCode.StaleHead,
@@ -298,11 +299,11 @@ public static partial class Fold
     /// Whether an action can have these routes: a halt none, a canary several whose weights add up to 100, the others
     /// one that has all.
     /// </summary>
-    static bool Fits(string action, ImmutableArray<Route> routes) =>
-        action == Deployment.Halt ? routes.IsEmpty
+    static bool Fits(DeploymentAction action, ImmutableArray<Route> routes) =>
+        action == DeploymentAction.Halt ? routes.IsEmpty
         : routes.Length <= MaxRoutes && routes.All(r => r.Weight is >= 1 and <= 100) && routes.Sum(r => r.Weight) == 100
             && routes.Select(r => r.Release).Distinct().Count() == routes.Length
-            && (action is Deployment.Deploy or Deployment.Rollback) == (routes.Length == 1);
+            && (action is DeploymentAction.Deploy or DeploymentAction.Rollback) == (routes.Length == 1);
 
     internal static Outcome Deploy(Context c, Deployment s)
     {
@@ -314,14 +315,15 @@ public static partial class Fold
                 environment.Head is { } h ? $"the head of {place} is entry {h.Entry}" : $"{place} has no head yet");
 
         if (!Fits(s.Action, s.Routes))
-            return c.Refuse(RefusalCode.BadRoutes, $"routes do not fit the action '{s.Action}'");
+            return c.Refuse(RefusalCode.BadRoutes, $"routes do not fit the action '{Deployment.Actions[s.Action]}'");
 
         // A node alone may only go back one step, and only where the environment allows it; not to and fro: what was
         // rolled back, or stopped, stays so until a deployer acts.
         var deployer = c.State.Members[c.Signer.Member].Has(RoleName.Deployer, s.System, s.Environment);
         if (!deployer
-            && !(c.State.Systems[s.System].Environment(s.Environment)!.NodeReturn && s.Action == Deployment.Rollback
-                && environment.Head is { Action: Deployment.Deploy or Deployment.Canary } now
+            && !(c.State.Systems[s.System].Environment(s.Environment)!.NodeReturn
+                && s.Action == DeploymentAction.Rollback
+                && environment.Head is { Action: DeploymentAction.Deploy or DeploymentAction.Canary } now
                 && now.PreviousRoutes.SequenceEqual(s.Routes)))
             return c.Refuse(RefusalCode.NotAReturn,
                 "a node may only return to the previous head, and from a deployment or canary alone: what was rolled "
@@ -330,25 +332,25 @@ public static partial class Fold
         var judgement = new Judgement([], [], Json.EmptyObject);
         var routes = Json.Object(("routes", PolicyInput.Routes(s.Routes)));
         var waivers = ImmutableSortedSet.CreateBuilder<long>();
-        if (c.State.PoliciesFor(s.System, s.Environment).IsEmpty && s.Action != Deployment.Halt)
+        if (c.State.PoliciesFor(s.System, s.Environment).IsEmpty && s.Action != DeploymentAction.Halt)
             return c.Refuse(RefusalCode.PolicyMissing, $"no policy is in force for {place}");
         foreach (var route in s.Routes)
         {
             if (Place(c, route.Release, s.System, s.Environment, out var release) is { } no) return no;
-            if (s.Action == Deployment.Rollback && !environment.RanAlone(route.Release))
+            if (s.Action == DeploymentAction.Rollback && !environment.RanAlone(route.Release))
                 return c.Refuse(RefusalCode.NeverDeployed,
                     $"{place} never ran {route.Release}{(environment.Deployed.ContainsKey(route.Release) ? " alone, but in canaries" : "")}: deploy it");
-            var (j, refusal) = Judge(c, s.Action, s.System, s.Environment, release, routes);
+            var (j, refusal) = Judge(c, Deployment.Actions[s.Action], s.System, s.Environment, release, routes);
             if (refusal is { } r) return c.Refuse(r.Code, r.Message);
             if (j!.Rules.IsEmpty)
                 return c.Refuse(RefusalCode.PolicyMissing,
-                    $"no policy in force for {place} has a rule on '{s.Action}'");
+                    $"no policy in force for {place} has a rule on '{Deployment.Actions[s.Action]}'");
             judgement = s.Routes.Length == 1 ? j : judgement.And(j, route.Release);
             waivers.UnionWith(j.Rules.Where(x => x.Waiver is not null).Select(x => x.Waiver!.Value));
         }
         if (s.Routes.IsEmpty)
         {
-            var (j, refusal) = Judge(c, s.Action, s.System, s.Environment, null, routes);
+            var (j, refusal) = Judge(c, Deployment.Actions[s.Action], s.System, s.Environment, null, routes);
             if (refusal is { } r) return c.Refuse(r.Code, r.Message);
             judgement = j!;
         }

@@ -66,9 +66,12 @@ public static partial class Fold
             return c.Refuse(RefusalCode.UnknownLog, $"no decision log '{origin}' of {s.System}/{s.Environment}");
         if ((s.From ?? 0) >= (s.To ?? long.MaxValue))
             return c.Refuse(RefusalCode.OutOfRange, "the range of records is empty");
-        return c.Accept(c.State with { Holds = c.State.Holds.Add(c.Index,
-            new HoldFact(c.Index, c.Time, s.System!, s.Environment, s.Log, s.From ?? 0, s.To, s.Reason)) });
+        return c.Accept(c.State with { Holds = c.State.Holds.Add(c.Index, HoldOf(s, c.Index, c.Time)) });
     }
+
+    /// <summary>The hold that a statement places.</summary>
+    internal static HoldFact HoldOf(Hold s, long index, long time) =>
+        new(index, time, s.System!, s.Environment, s.Log, s.From ?? 0, s.To, s.Reason);
 
     /// <summary>
     /// The hold that forbids it, among those placed before <paramref name="known"/>, a size that a node says it had

@@ -68,7 +68,7 @@ public static partial class Fold
     /// what all of them did.
     /// </summary>
     static bool IsOfItself(Revocation r, ImmutableArray<Signed> signers) =>
-        signers is [var one] && r is { Target: Revocation.Key, FromEntry: null } && one.Key == r.Digest;
+        signers is [var one] && r is { Target: RevocationTarget.Key, FromEntry: null } && one.Key == r.Digest;
 
     /// <summary>Owners and the recovery key state members.</summary>
     internal static Outcome.Refused? MayState(Signing by) => by.IsRecovery ? null : by.Owners();
@@ -88,7 +88,7 @@ public static partial class Fold
             return by.Refused(RefusalCode.RoleMissing,
                 "the recovery key is revoked by itself alone: it is the way out when owners' keys are lost or "
                 + "stolen");
-        if ((by.IsRecovery && r.Target == Revocation.Key) || IsOfItself(r, by.Signers)) return null;
+        if ((by.IsRecovery && r.Target == RevocationTarget.Key) || IsOfItself(r, by.Signers)) return null;
         return by.Owners() is { } no && by.Signers is [var one] && one.Key == r.Digest
             ? by.Refused(no.Code,
                 "a key revokes itself from that entry on, not from one before: leave fromEntry out; further back "

@@ -81,15 +81,15 @@ public static class Explain
             [.. verdict.Rules.Select(r => ReferenceEquals(r, failure) ? r : cut(r))];
         Func<Verdict>[] cuts =
         [
-            () => verdict with { Rules = Each(r => r.Result == RuleOutcome.Passed ? r with { Values = [] } : r) },
-            () => verdict with { Would = [.. verdict.Would.Where(r => r.Result != RuleOutcome.Passed).Select(r => r with
+            () => verdict with { Rules = Each(r => r.Result == RuleResult.Passed ? r with { Values = [] } : r) },
+            () => verdict with { Would = [.. verdict.Would.Where(r => r.Result != RuleResult.Passed).Select(r => r with
             {
                 Message = null,
                 Values = []
             })] },
             () => verdict with { Rules = Each(r => r with { Message = null }) },
             () => verdict with { Rules = Each(r => r with { Values = [] }) },
-            () => verdict with { Rules = [.. verdict.Rules.Where(r => r.Result != RuleOutcome.Passed)] },
+            () => verdict with { Rules = [.. verdict.Rules.Where(r => r.Result != RuleResult.Passed)] },
             () => verdict with { Would = [] },
             () => verdict with { Rules = failure is null ? [] : [failure] },
         ];

@@ -30,8 +30,9 @@ public static class ExplanationLines
     {
         var o = rule.Outcome;
         yield return (Tone.Plain, "");
-        yield return (o.Result == RuleOutcome.Passed ? Tone.Good : o.Allows ? Tone.Strong : Tone.Bad,
-            $"{o.Result}  {o.Rule}{(o.Waiver is { } w ? string.Create(CultureInfo.InvariantCulture, $"  by the waiver in entry {w}") : "")}");
+        yield return (o.Result == RuleResult.Passed ? Tone.Good : o.Allows ? Tone.Strong : Tone.Bad,
+            $"{RuleOutcome.Results[o.Result]}  {o.Rule}" + (o.Waiver is { } w
+                ? string.Create(CultureInfo.InvariantCulture, $"  by the waiver in entry {w}") : ""));
         if (rule is { Rule: { } asked, Trace: { } trace })
         {
             yield return (Tone.Faint,

@@ -110,7 +110,7 @@ public sealed record WaiverFact(Signed By, Waiver Waiver, Signed? Withdrawn = nu
 /// Where an environment stands: the deployment entry, what it routes to, the policies that let it pass and the waivers
 /// it leans on.
 /// </summary>
-public sealed record HeadFact(long Entry, long Time, string Action, ImmutableArray<Route> Routes,
+public sealed record HeadFact(long Entry, long Time, DeploymentAction Action, ImmutableArray<Route> Routes,
     ImmutableArray<Digest> Policies, ImmutableArray<long> Waivers, ImmutableArray<Route> PreviousRoutes);
 
 /// <param name="Deployed">Every release that was ever routed to here, and the last entry that did.</param>
@@ -129,7 +129,7 @@ public sealed record EnvironmentFact(HeadFact? Head, FactMap<Digest, long> Deplo
 }
 
 /// <summary>What a deployment routed to.</summary>
-public sealed record PastHead(string Action, ImmutableArray<Route> Routes)
+public sealed record PastHead(DeploymentAction Action, ImmutableArray<Route> Routes)
 {
     /// <summary>The share of a release, in percent; null if it had none.</summary>
     public int? WeightOf(Digest release) => Routes.FirstOrDefault(r => r.Release == release)?.Weight;
@@ -145,18 +145,19 @@ public sealed record Anchored(long Entry, long Time, long Size, Digest Root, lon
     long Issued, GatewayCount? Gateway);
 
 public sealed record LogFact(string Origin, string Key, string Node, string System, string Environment,
-    string? Predecessor, long Entry, string Status, Anchored? Anchor, long Floor)
+    string? Predecessor, long Entry, LogAction Status, Anchored? Anchor, long Floor)
 {
     /// <summary>
     /// Every anchor there was, oldest first. The state's digest leaves them out: the entries that they are from stand
     /// in it.
     /// </summary>
-    public ImmutableList<Anchored> Anchors { get; init; } = [];
+    public Sequence<Anchored> Anchors { get; init; } = Sequence<Anchored>.Empty;
 
     /// <summary>How many leaves were anchored by a time.</summary>
     public long AnchoredBy(long time) =>
-        Reconciliation.Count(Anchors, a => a.Time <= time) is > 0 and var n ? Anchors[n - 1].Size : 0;
+        Anchors.CountWhile(a => a.Time <= time) is > 0 and var n ? Anchors[n - 1].Size : 0;
 }
 
 /// <param name="Recovery">From which entry on the recovery key took the key; null: it did not.</param>
-public sealed record RevocationFact(long Entry, string Target, long FromEntry, string Effect, long? Recovery = null);
+public sealed record RevocationFact(long Entry, RevocationTarget Target, long FromEntry, RevocationEffect Effect,
+    long? Recovery = null);

@@ -21,14 +21,14 @@ public enum Flip
 
 /// <summary>One act or decision that was judged again.</summary>
 /// <param name="Of"><c>entry N</c>, or a decision's id.</param>
-/// <param name="Was">What came of it: allow, mask, hold, deny.</param>
+/// <param name="Was">What came of it.</param>
 /// <param name="WasRule">The rule that it rested on, where one is named.</param>
 /// <param name="Now">What would; null where nobody can say.</param>
 /// <param name="Open">The rules that can't be asked, where that leaves it undecidable.</param>
-public sealed record Rejudged(string Of, long Time, string Was, string? WasRule, string? Now, string? Rule,
-    string? Message, ImmutableArray<string> Open)
+public sealed record Rejudged(string Of, long Time, RuledOutcome Was, string? WasRule, RuledOutcome? Now,
+    string? Rule, string? Message, ImmutableArray<string> Open)
 {
-    public Flip Flip => Now is null ? Flip.Undecidable : (Refuses(Was), Refuses(Now)) switch
+    public Flip Flip => Now is null ? Flip.Undecidable : (Refuses(Was), Refuses(Now.Value)) switch
     {
         (false, true) => Flip.Refused,
         (true, false) => Flip.Allowed,
@@ -47,16 +47,17 @@ public sealed record Rejudged(string Of, long Time, string Was, string? WasRule,
         _ => [],
     };
 
-    static bool Refuses(string outcome) => outcome is Decision.Deny or Decision.Hold;
+    static bool Refuses(RuledOutcome outcome) => outcome is RuledOutcome.Deny or RuledOutcome.Hold;
 
     public Json ToJson() => Json.Object(
-        ("of", Of), ("time", Time), ("flip", Flip.ToString().ToLowerInvariant()), ("was", Was),
-        ("wasRule", Text(WasRule)), ("now", Text(Now)), ("rule", Text(Rule)), ("message", Text(Message)),
+        ("of", Of), ("time", Time), ("flip", Flip.ToString().ToLowerInvariant()), ("was", Would.Outcomes[Was]),
+        ("wasRule", Text(WasRule)), ("now", Now is { } now ? Json.Of(Would.Outcomes[now]) : null),
+        ("rule", Text(Rule)), ("message", Text(Message)),
         ("open", Open.IsEmpty ? null : Json.Array(Open.Select(Json.Of))));
 
     public static Rejudged FromJson(Json j) =>
-        new(j["of"].AsString, Names.Time(j["time"]), j["was"].AsString, j.Find("wasRule")?.AsString,
-        j.Find("now")?.AsString, j.Find("rule")?.AsString, j.Find("message")?.AsString,
+        new(j["of"].AsString, Names.Time(j["time"]), Would.Outcomes.Parse(j["was"]), j.Find("wasRule")?.AsString,
+        j.Find("now") is { } n ? Would.Outcomes.Parse(n) : null, j.Find("rule")?.AsString, j.Find("message")?.AsString,
         j.Find("open") is { } o ? [.. o.AsArray.Select(r => r.AsString)] : []);
 
     static Json? Text(string? s) => s is null ? null : Json.Of(s);

@@ -102,9 +102,9 @@ public static class InputSchema
         "revocation" => action == Actions.Revocation,
         "proposed" => action == Actions.System,
         "waiver" => action == Actions.Waiver,
-        "routes" => Actions.Deployments.Contains(action) && action != Statements.Deployment.Halt,
+        "routes" => Actions.Deployments.Contains(action) && action != Actions.Halt,
         "release" or "approvals" or "checks" or "waivers" => action is not (Actions.Policy or Actions.System
-            or Actions.Member or Actions.Revocation or Statements.Deployment.Halt),
+            or Actions.Member or Actions.Revocation or Actions.Halt),
         "environment" => action is not (Actions.System or Actions.Member or Actions.Revocation),
         "system" => action is not (Actions.Member or Actions.Revocation),
         _ => true,

@@ -61,9 +61,9 @@ public static partial class Fold
             foreach (var fact in c.State.PolicyFacts(system, environment))
             {
                 var digest = fact.Policy!.Value;
-                if (c.Statement is Deployment && !c.State.Stands(fact))
+                if (c.Statement is Deployment deployment && !c.State.Stands(fact))
                 {
-                    if (action == Deployment.Halt) continue;
+                    if (deployment.Action == DeploymentAction.Halt) continue;
                     return (null,
                         (RefusalCode.Revoked,
                             $"the policy in force {digest} was revoked, or the key that put it in force: owners must "
@@ -91,7 +91,8 @@ public static partial class Fold
         {
             return (null, (RefusalCode.DocumentInvalid, e.Message));
         }
-        foreach (var (_, fact) in action == Deployment.Halt ? [] : c.State.Candidates(system, environment))
+        foreach (var (_, fact) in c.Statement is Deployment { Action: DeploymentAction.Halt } ? []
+            : c.State.Candidates(system, environment))
             if (!would.Any(w => w.Policy == fact.Candidate) && Known(c, fact.Candidate!.Value) is { } candidate
                 && candidate.Judges(action)) Ask(candidate);
         return (new Judgement(policies, rules.ToImmutable(), Json.Object(inputs))
@@ -120,7 +121,7 @@ public static partial class Fold
                 // Without a check that it requires none of its rules would have let it pass.
                 would.AddRange(refusal is { } r ? outcomes.Select(o => o with
                 {
-                    Result = RuleOutcome.Failed,
+                    Result = RuleResult.Failed,
                     Message = r.Message,
                     Waiver = null
                 }) : outcomes);
@@ -129,7 +130,7 @@ public static partial class Fold
             {
                 // Its words would stand in a verdict: nothing that may be worded otherwise one day.
                 would.AddRange(candidate.Rules.Where(r => r.On.Contains(action))
-                    .Select(r => new RuleOutcome(candidate.Digest, r.Id, RuleOutcome.Error, Unreadable, null)));
+                    .Select(r => new RuleOutcome(candidate.Digest, r.Id, RuleResult.Error, Unreadable, null)));
             }
         }
     }
@@ -155,5 +156,6 @@ public static partial class Fold
     static Outcome.Refused Failed(Context c, Judgement judgement, RuleOutcome failure) =>
         c.Refuse(RefusalCode.PolicyFailed,
             $"rule '{failure.Rule}' of policy {failure.Policy.Short}: "
-            + $"{failure.Message ?? (failure.Result == RuleOutcome.Error ? "its expression did not evaluate" : "not fulfilled")}", judgement);
+            + (failure.Message ?? (failure.Result == RuleResult.Error ? "its expression did not evaluate"
+                : "not fulfilled")), judgement);
 }

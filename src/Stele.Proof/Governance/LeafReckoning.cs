@@ -17,8 +17,8 @@ public sealed class LeafReckoning
     {
         (_replay, _log, _window, _next) = (replay, log, window, window.First);
         // What nodes had said by the time of the window's last anchor; what came in later is another reckoning's.
-        _seen = [.. replay.Entries.Take((int)(window.End ?? 0)).Select(e => e.Statement).OfType<Observation>()
-            .Where(o => o.System == log.System && o.Environment == log.Environment).Select(o => o.Issued).Order()];
+        _seen = [.. replay.Observations(log.System, log.Environment).TakeWhile(e => e.Index < window.End)
+            .Select(e => ((Observation)e.Statement).Issued).Order()];
     }
 
     /// <summary>Whether the window has this leaf.</summary>
@@ -34,14 +34,14 @@ public sealed class LeafReckoning
         if (!Has(index) || index != _next) return;
         var d = Decision.Parse(leaf);
         _next++;
-        if (d.Kind == Decision.CloseKind)
+        if (d.Kind == DecisionKind.Close)
         {
             _open.Remove(d.Open!.Value);
             return;
         }
-        if (d.Kind == Decision.OpenKind) _open.Add(index);
-        if (d.Outcome == Decision.Allow) _allowed++;
-        else if (d.Outcome is Decision.Deny or Decision.Hold) _denied++;
+        if (d.Kind == DecisionKind.Open) _open.Add(index);
+        if (d.Outcome == DecisionOutcome.Allow) _allowed++;
+        else if (d.Outcome is DecisionOutcome.Deny or DecisionOutcome.Hold) _denied++;
         else _errors++;
         var terms = d.Size <= _replay.Entries.Count
             ? _replay.At(d.Size).Systems.GetValueOrDefault(_log.System)?.Environment(_log.Environment)

@@ -76,10 +76,10 @@ public static partial class Fold
     internal static State Learned(Lesson l, LogStatement s)
     {
         var logs = l.State.Logs;
-        return s is { Action: LogStatement.Open, Key: { } key, Node: { } node, System: { } system,
+        return s is { Action: LogAction.Open, Key: { } key, Node: { } node, System: { } system,
             Environment: { } environment }
             ? l.State with { Logs = logs.SetItem(s.Origin, new(s.Origin, key, node, system, environment, s.Predecessor,
-                l.Index, LogStatement.Open, null, 0)) }
+                l.Index, LogAction.Open, null, 0)) }
             : logs.TryGetValue(s.Origin, out var open)
             ? l.State with { Logs = logs.SetItem(s.Origin, open with { Status = s.Action }) } : l.State;
     }

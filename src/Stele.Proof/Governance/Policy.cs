@@ -75,13 +75,13 @@ public sealed partial class Policy
         {
             if (!c.Rule.On.Contains(action)) continue;
             var (holds, failure) = Eval(c, input, budget);
-            if (holds) outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, RuleOutcome.Passed, null, null));
+            if (holds) outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, RuleResult.Passed, null, null));
             else if (waived.TryGetValue(c.Rule.Id, out var waiver))
-                outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, RuleOutcome.Waived, Say(c, failure, input, budget),
+                outcomes.Add(new RuleOutcome(Digest, c.Rule.Id, RuleResult.Waived, Say(c, failure, input, budget),
                     waiver));
             else
                 outcomes.Add(new RuleOutcome(Digest, c.Rule.Id,
-                    failure is null ? RuleOutcome.Failed : RuleOutcome.Error, Say(c, failure, input, budget), null));
+                    failure is null ? RuleResult.Failed : RuleResult.Error, Say(c, failure, input, budget), null));
         }
         return outcomes.ToImmutable();
     }

@@ -32,8 +32,9 @@ public static class PolicyInput
             ("checks",
                 Json.Object(policy.Checks.Select(c => KeyValuePair.Create(c.Key,
                     release is null ? Json.EmptyArray : Evaluations(state, release, c.Value, documents))))),
-            ("approvals", release is null || system is null || environment is null ? Json.EmptyArray
-                : Json.Array(ValidApprovals(state, release, system, environment, action, RoutesOf(about), time)
+            ("approvals", release is null || system is null || environment is null
+                || Deployment.Actions.Find(action) is not { } act ? Json.EmptyArray
+                : Json.Array(ValidApprovals(state, release, system, environment, act, RoutesOf(about), time)
                     .Select(a => Json.Object(("member", a.By.Member), ("entry", a.By.Entry), ("expires", a.Expires))))),
             ("attestations",
                 Json.Object(
@@ -79,7 +80,7 @@ public static class PolicyInput
         ("release", release), ("system", system), ("environment", environment)));
 
     static Json Head(HeadFact head) => Json.Object(
-        ("entry", head.Entry), ("time", head.Time), ("action", head.Action),
+        ("entry", head.Entry), ("time", head.Time), ("action", Deployment.Actions[head.Action]),
         ("releases", Json.Array(head.Routes.Select(r => Json.Of(r.Release)))), ("routes", Routes(head.Routes)));
 
     /// <summary>An environment with its limits, and whether an open decision log stands behind it.</summary>
@@ -90,7 +91,7 @@ public static class PolicyInput
             ("name", environment), ("head", head is null ? null : Head(head)),
             ("nodeReturn", terms?.NodeReturn ?? false),
             ("recorded", state.Logs.Values
-                .Any(l => l.System == system && l.Environment == environment && l.Status == LogStatement.Open)),
+                .Any(l => l.System == system && l.Environment == environment && l.Status == LogAction.Open)),
             ("observationGap", terms?.ObservationGap is { } gap ? Json.Of(gap) : null),
             ("staleAfter", terms?.StaleAfter is { } stale ? Json.Of(stale) : null));
     }
@@ -127,7 +128,7 @@ public static class PolicyInput
             where fact.Deployed.ContainsKey(release.Digest)
             let entry = fact.Deployed[release.Digest]
             let head = fact.Heads[entry]
-            select Json.Object(("environment", e.Name), ("entry", entry), ("action", head.Action),
+            select Json.Object(("environment", e.Name), ("entry", entry), ("action", Deployment.Actions[head.Action]),
                 ("weight", head.WeightOf(release.Digest)!.Value)))),
         ("authors", Json.Array(state.Authors(release).Select(Json.Of))),
         ("sources", Json.Array(SourcesOf(state, release).Select(x => Source(x.Digest, x.Origin)))),
@@ -181,7 +182,7 @@ public static class PolicyInput
     /// what was shown is what there is to see now. A deployment moves the head, so an approval is good for one.
     /// </summary>
     public static IEnumerable<ApprovalFact> ValidApprovals(State state, ReleaseFact release, string system,
-        string environment, string action, ImmutableArray<Route> routes, long time)
+        string environment, DeploymentAction action, ImmutableArray<Route> routes, long time)
     {
         var head = state.Environment(system, environment).Head?.Entry;
         var policies = state.PoliciesFor(system, environment);

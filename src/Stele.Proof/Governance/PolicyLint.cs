@@ -62,7 +62,7 @@ public static class PolicyLint
             var seen = d.Tests.Where(t => t.Expect.ContainsKey(rule.Id)).Select(t => t.Expect[rule.Id])
                 .ToHashSet(StringComparer.Ordinal);
             var (idle, busy) = rule.Occasion == Occasion.Admission
-                ? ("passed", "failed")
+                ? (Policy.Passed, Policy.Failed)
                 : (Policy.Silent, Policy.OutcomesOf(rule)[0]);
             if (seen.Count == 0) Say("untested", at, $"no test says anything of the rule '{rule.Id}'");
             else if (!seen.Contains(busy))

@@ -32,9 +32,13 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
     {
         // What was ruled, not what happened: a request that went through and failed was let through. A rule stands at
         // what was let through exactly where one masked, be it that there was nothing to mask.
-        var was = d.Outcome is Decisions.Decision.Deny or Decisions.Decision.Hold ? d.Outcome : d.Rule is null
-            ? Decisions.Decision.Allow : Would.Mask;
-        Rejudged Comes(string? now, string? rule = null, string? message = null,
+        var was = d.Outcome switch
+        {
+            DecisionOutcome.Deny => RuledOutcome.Deny,
+            DecisionOutcome.Hold => RuledOutcome.Hold,
+            _ => d.Rule is null ? RuledOutcome.Allow : RuledOutcome.Mask,
+        };
+        Rejudged Comes(RuledOutcome? now, string? rule = null, string? message = null,
             ImmutableArray<string> open = default) =>
             new(id, d.Time, was, d.Rule, now, rule, message, open.IsDefault ? [] : open);
 
@@ -56,8 +60,8 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
         }
         // An open rule may deny what is held in any case: refused both ways, but as what?
         var how = ruling is { Known.Effect: Effect.Hold, Open.IsEmpty: false }
-            && was is Decisions.Decision.Deny or Decisions.Decision.Hold;
-        return ruling.Refuses is null || how ? Comes(null, open: ruling.Open) : Comes(ruling.Known.Effect.Name(),
+            && was is RuledOutcome.Deny or RuledOutcome.Hold;
+        return ruling.Refuses is null || how ? Comes(null, open: ruling.Open) : Comes(ruling.Known.Effect.Outcome(),
             ruling.Known.Rule, ruling.Known.Error ? "it does not evaluate" : ruling.Known.Message);
     }
 
@@ -86,17 +90,17 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
     public Flips Acts(long since, long until, Func<Digest, byte[]?> find)
     {
         var flips = new Flips();
-        foreach (var folded in ledger.Entries)
+        foreach (var folded in ledger.Of<Verdict>())
         {
-            if (folded.Statement is not Verdict v || v.Time < since || v.Time > until
-                || !Covers(v.System, v.Environment)) continue;
+            var v = (Verdict)folded.Statement;
+            if (v.Time < since || v.Time > until || !Covers(v.System, v.Environment)) continue;
             var of = string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"entry {folded.Index}");
             var stands = v.Size < ledger.Entries.Count
                 && Explain.EnvelopeDigest(ledger.Entries[(int)v.Size].Entry.Envelope) == v.Envelope;
             var envelope = stands ? ledger.Entries[(int)v.Size].Entry.Envelope
                 : find(v.Envelope) is { } bytes && Digest.Of(bytes) == v.Envelope ? Envelope.Parse(bytes) : null;
             if (envelope is null)
-                flips.Add(new Rejudged(of, v.Time, v.Passed ? Decisions.Decision.Allow : Decisions.Decision.Deny,
+                flips.Add(new Rejudged(of, v.Time, v.Passed ? RuledOutcome.Allow : RuledOutcome.Deny,
                     v.Rules.FirstOrDefault(r => !r.Allows)?.Rule, null, null,
                     "the envelope that was refused is not at hand", []));
             else if (Act(of, v, envelope) is { } act) flips.Add(act);
@@ -115,12 +119,13 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
         if (StatementKinds.Parse(envelope.Payload) is not Deployment deployment
             || !Covers(deployment.System, deployment.Environment)) return null;
         var failed = told.Rules.FirstOrDefault(r => !r.Allows);
-        Rejudged Comes(string? now, string? rule = null, string? message = null) =>
-            new(of, told.Time, told.Passed ? Decisions.Decision.Allow : Decisions.Decision.Deny, failed?.Rule, now,
+        Rejudged Comes(RuledOutcome? now, string? rule = null, string? message = null) =>
+            new(of, told.Time, told.Passed ? RuledOutcome.Allow : RuledOutcome.Deny, failed?.Rule, now,
                 rule, message, []);
 
         var state = ledger.At(told.Size);
         var routes = Json.Object(("routes", PolicyInput.Routes(deployment.Routes)));
+        var action = Deployment.Actions[deployment.Action];
         var actors = envelope.Signatures.Select(s => state.KeyOwners.GetValueOrDefault(s.KeyId, "")).ToArray();
         try
         {
@@ -136,20 +141,20 @@ public sealed class PolicyReplay(Replay ledger, string scope, Policy instead)
                         continue;
                     if (Find(digest) is not { } policy)
                         return Comes(null, message: $"the policy {digest} is not at hand");
-                    if (!policy.Judges(deployment.Action)) continue;
+                    if (!policy.Judges(action)) continue;
                     var (rules, _, refusal) = Fold.Judge(state,
-                        new Fold.Question(deployment.Action, told.Time, deployment.System, deployment.Environment,
-                            release, actors, routes), policy, ledger.Documents, budget);
-                    if (refusal is { } r) return Comes(Decisions.Decision.Deny, r.Code.Name(), r.Message);
+                        new Fold.Question(action, told.Time, deployment.System, deployment.Environment, release,
+                            actors, routes), policy, ledger.Documents, budget);
+                    if (refusal is { } r) return Comes(RuledOutcome.Deny, r.Code.Name(), r.Message);
                     judged |= !rules.IsEmpty;
                     if (rules.FirstOrDefault(x => !x.Allows) is { } first)
-                        return Comes(Decisions.Decision.Deny, first.Rule, first.Message);
+                        return Comes(RuledOutcome.Deny, first.Rule, first.Message);
                 }
                 if (!judged && release is not null)
-                    return Comes(Decisions.Decision.Deny, RefusalCode.PolicyMissing.Name(),
-                        $"no policy would have a rule on '{deployment.Action}'");
+                    return Comes(RuledOutcome.Deny, RefusalCode.PolicyMissing.Name(),
+                        $"no policy would have a rule on '{action}'");
             }
-            return Comes(Decisions.Decision.Allow);
+            return Comes(RuledOutcome.Allow);
         }
         catch (DocumentMissingException e)
         {

@@ -27,14 +27,17 @@ public sealed partial class Policy
     public const long TestsLimit = Policy.JudgementLimit;
 
     public const string Silent = "silent";
+    internal static readonly string Passed = RuleOutcome.Results[RuleResult.Passed],
+        Failed = RuleOutcome.Results[RuleResult.Failed], Error = RuleOutcome.Results[RuleResult.Error],
+        Waived = RuleOutcome.Results[RuleResult.Waived];
 
     ImmutableArray<Trial> _trials;
 
     /// <summary>What a rule can come to: what a test can expect of it. On deployments it may be waived.</summary>
     public static ImmutableArray<string> OutcomesOf(Rule rule) =>
-        rule.Occasion == Occasion.Admission ? [RuleOutcome.Passed, RuleOutcome.Failed, RuleOutcome.Error,
-            .. rule.On.Any(Actions.Deployments.Contains) ? [RuleOutcome.Waived] : ImmutableArray<string>.Empty]
-        : [(rule.Effect == Effect.Require ? Effect.Deny : rule.Effect).Name(), Silent, RuleOutcome.Error];
+        rule.Occasion == Occasion.Admission ? [Passed, Failed, Error,
+            .. rule.On.Any(Actions.Deployments.Contains) ? [Waived] : ImmutableArray<string>.Empty]
+        : [(rule.Effect == Effect.Require ? Effect.Deny : rule.Effect).Name(), Silent, Error];
 
     /// <summary>Runs the policy's own tests: every expectation, in order. Pure, and done once.</summary>
     public ImmutableArray<Trial> Try()
@@ -49,7 +52,7 @@ public sealed partial class Policy
             foreach (var (id, expected) in test.Expect)
             {
                 var (got, message) = OutcomeOf(_rules.First(r => r.Rule.Id == id), input, budget);
-                if (got is RuleOutcome.Failed or RuleOutcome.Error && Waives(given, id)) got = RuleOutcome.Waived;
+                if ((got == Failed || got == Error) && Waives(given, id)) got = Waived;
                 trials.Add(new Trial(test, id, expected, got, message));
             }
         }
@@ -63,10 +66,10 @@ public sealed partial class Policy
         Budget budget)
     {
         var (holds, failure) = Eval(c, input, budget);
-        if (failure is not null) return (RuleOutcome.Error, failure);
+        if (failure is not null) return (Error, failure);
         if (holds == (c.Rule.Effect == Effect.Require))
-            return (c.Rule.Occasion == Occasion.Admission ? RuleOutcome.Passed : Silent, null);
-        return (c.Rule.Occasion == Occasion.Admission ? RuleOutcome.Failed : OutcomesOf(c.Rule)[0],
+            return (c.Rule.Occasion == Occasion.Admission ? Passed : Silent, null);
+        return (c.Rule.Occasion == Occasion.Admission ? Failed : OutcomesOf(c.Rule)[0],
             Say(c, null, input, budget));
     }
 
@@ -110,10 +113,10 @@ public sealed partial class Policy
                     tell(new(here, subject,
                         $"the rule '{id}' is not asked on '{test.On}', but on {string.Join(", ", rule.On)}"));
                 else if (!OutcomesOf(rule).Contains(outcome)
-                    || (outcome == RuleOutcome.Waived && !Actions.Deployments.Contains(test.On)))
+                    || (outcome == Waived && !Actions.Deployments.Contains(test.On)))
                     tell(new(here, subject,
-                        $"'{outcome}' can't come of the rule '{id}': "
-                        + $"{(outcome == RuleOutcome.Waived ? "deployments alone are waived" : $"write {string.Join(" or ", OutcomesOf(rule))}")}"));
+                        $"'{outcome}' can't come of the rule '{id}': " + (outcome == Waived
+                            ? "deployments alone are waived" : $"write {string.Join(" or ", OutcomesOf(rule))}")));
             }
         }
     }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
 using Stele.Proof.Statements;
 
 namespace Stele.Proof.Governance;
@@ -13,6 +14,7 @@ namespace Stele.Proof.Governance;
 public sealed class Prepared
 {
     ImmutableArray<Signature> _good = [];
+    string? _openedBy;      // the verifier key under which an anchor's checkpoint is good
 
     Prepared(Entry entry, Statement? statement) => (Entry, Statement) = (entry, statement);
 
@@ -21,10 +23,29 @@ public sealed class Prepared
     /// <summary>Null when it was not parsed, or can't be: the fold says why.</summary>
     internal Statement? Statement { get; }
 
-    internal bool IsGood(Signature signature) => _good.Contains(signature);
+    /// <summary>
+    /// Whether the fold accepted this very entry before, from the same state: what follows from the entry and its
+    /// signers' keys alone is not asked again.
+    /// </summary>
+    internal bool WasAdmitted { get; private init; }
+
+    internal bool IsGood(Signature signature) => WasAdmitted || _good.Contains(signature);
 
     /// <summary>Nothing is found out ahead.</summary>
     public static Prepared Nothing(Entry entry) => new(entry, null);
+
+    /// <summary>An anchor's checkpoint under its log's key.</summary>
+    internal bool TryOpen(Anchor anchor, string key, [NotNullWhen(true)] out Checkpoint? checkpoint,
+        out string? error)
+    {
+        if (!WasAdmitted && key != _openedBy)
+            return Checkpoint.TryOpen(anchor.Checkpoint, VerifierKey.Parse(key), out checkpoint, out error);
+        (checkpoint, error) = (Checkpoint.Parse(Note.Parse(anchor.Checkpoint).Text), null);
+        return true;
+    }
+
+    internal static Prepared Admitted(Entry entry, Statement statement) =>
+        new(entry, statement) { WasAdmitted = true };
 
     /// <param name="key">
     /// A key by its id, null when it is not known yet; as <see cref="Fold.KeyOf"/> of a state.
@@ -32,7 +53,7 @@ public sealed class Prepared
     public static Prepared Of(Entry entry, Func<Digest, PublicKey?> key)
     {
         var prepared = Parsed(entry);
-        prepared.Verify(key);
+        prepared.Verify(key, _ => null);
         return prepared;
     }
 
@@ -48,18 +69,29 @@ public sealed class Prepared
         }
     }
 
-    internal void Verify(Func<Digest, PublicKey?> key) =>
+    /// <param name="log">The verifier key of a decision log by its origin, null when it is not known yet.</param>
+    internal void Verify(Func<Digest, PublicKey?> key, Func<string, string?> log)
+    {
         _good = [.. Entry.Envelope.Signatures.Where(s => key(s.KeyId) is { } k && Entry.Envelope.Verify(s, k))];
+        if (Statement is Anchor a && log(a.Log) is { } vkey
+            && Checkpoint.TryOpen(a.Checkpoint, VerifierKey.Parse(vkey), out _, out _)) _openedBy = vkey;
+    }
 }
 
 /// <summary>
-/// Keys by their ids, as statements name them. It says what a key's bytes are, never whose it is or whether it counts.
+/// Keys by their ids and decision logs' by their origins, as statements name them. It says what a key's bytes are,
+/// never whose it is or whether it counts.
 /// </summary>
-sealed class KeyRing
+/// <param name="known">A state whose keys and logs are known, too; asked for one by one.</param>
+sealed class KeyRing(State known)
 {
     readonly ConcurrentDictionary<Digest, PublicKey> _keys = [];
+    readonly ConcurrentDictionary<string, string> _logs = new(StringComparer.Ordinal);
 
-    public PublicKey? Find(Digest id) => _keys.GetValueOrDefault(id);
+    public PublicKey? Find(Digest id) => _keys.TryGetValue(id, out var key) ? key : Fold.KeyOf(known, id);
+
+    public string? Log(string origin) =>
+        _logs.TryGetValue(origin, out var key) ? key : known.Logs.GetValueOrDefault(origin)?.Key;
 
     public void Learn(Statement? statement)
     {
@@ -71,6 +103,10 @@ sealed class KeyRing
                 break;
             case MemberStatement m:
                 foreach (var key in m.Keys) _keys.TryAdd(key.Id, key);
+                break;
+            // A key that is none is the fold's to refuse.
+            case LogStatement { Key: { } vkey } l when VerifierKey.TryParse(vkey, out _):
+                _logs.TryAdd(l.Origin, vkey);
                 break;
         }
     }

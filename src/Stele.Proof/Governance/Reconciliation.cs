@@ -21,9 +21,9 @@ public static class Reconciliation
     {
         var anchors = log.Anchors;
         // The last entered by then, and the first issued after: between them lies everything that happened between the
-        // times.
-        var begin = Count(anchors, a => a.Time <= from) - 1;
-        var end = Math.Max(begin, Math.Min(Count(anchors, a => a.Issued < to), anchors.Count - 1));
+        // times. Entry times never fall; issued times may, by a clock's word, and then the first crossing found counts.
+        var begin = anchors.CountWhile(a => a.Time <= from) - 1;
+        var end = Math.Max(begin, Math.Min(anchors.CountWhile(a => a.Issued < to), anchors.Count - 1));
         var (first, last) = (begin < 0 ? null : anchors[begin], end < 0 ? null : anchors[end]);
         long longest = 0;
         for (var i = begin + 1; i <= end; i++)
@@ -31,22 +31,6 @@ public static class Reconciliation
         return new AnchoredWindow(first?.Entry, last?.Entry, first?.Size ?? 0, last?.Size ?? 0, last?.Issued,
             (last?.Opens ?? 0) - (first?.Opens ?? 0), (last?.Closes ?? 0) - (first?.Closes ?? 0),
             (last?.Wholes ?? 0) - (first?.Wholes ?? 0), longest, first?.Gateway, last?.Gateway);
-    }
-
-    /// <summary>
-    /// How many anchors stand before the first one for which it does not hold. Entry times never fall; issued times
-    /// may, by a clock's word, and then the first crossing found counts, the same for everyone.
-    /// </summary>
-    internal static int Count(ImmutableList<Anchored> anchors, Func<Anchored, bool> holds)
-    {
-        int low = 0, high = anchors.Count;
-        while (low < high)
-        {
-            var middle = (low + high) / 2;
-            if (holds(anchors[middle])) low = middle + 1;
-            else high = middle;
-        }
-        return low;
     }
 
     /// <summary>What the leaves of a window say.</summary>

@@ -50,7 +50,7 @@ public sealed record RequestJudgement(Ruling Ruling, ImmutableArray<Digest> Poli
                 continue;
             var other =
                 Together(state.PoliciesDeciding(system, environment, asked.Principal, (scope, fact.Candidate.Value)));
-            would = would.Add(new Would(fact.Candidate.Value, other.Effect.Name(), other.Rule, other.Policy));
+            would = would.Add(new Would(fact.Candidate.Value, other.Effect.Outcome(), other.Rule, other.Policy));
         }
         return new(ruling, deciding, would);
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Stele.Proof.Statements;
 
 namespace Stele.Proof.Governance;
 
@@ -6,7 +7,8 @@ namespace Stele.Proof.Governance;
 
 /// <summary>An erasure that stands in the ledger, by the root of its list.</summary>
 /// <param name="Size">The ledger size its node had folded when it destroyed the keys.</param>
-public sealed record ErasureFact(long Entry, string Log, long From, long To, long Count, string Cause, long Size);
+public sealed record ErasureFact(long Entry, string Log, long From, long To, long Count, ErasureCause Cause,
+    long Size);
 
 /// <summary>A legal hold that stands, by the entry that placed it.</summary>
 /// <param name="To">The record after the last one held; null = all that come too.</param>

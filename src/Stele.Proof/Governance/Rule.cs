@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Stele.Proof.Decisions;
 
 namespace Stele.Proof.Governance;
 
@@ -16,6 +17,16 @@ public static class Effects
     public static string Name(this Effect effect) => Names[(int)effect];
 
     public static Effect? Parse(string name) => Names.IndexOf(name) is >= 0 and var i ? (Effect)i : null;
+
+    /// <summary>As a ruling on a request has it.</summary>
+    public static RuledOutcome Outcome(this Effect ruled) => ruled switch
+    {
+        Effect.Allow => RuledOutcome.Allow,
+        Effect.Mask => RuledOutcome.Mask,
+        Effect.Hold => RuledOutcome.Hold,
+        Effect.Deny => RuledOutcome.Deny,
+        _ => throw new ArgumentOutOfRangeException(nameof(ruled)),
+    };
 
     /// <summary>Whether a rule with this effect can be asked on that occasion.</summary>
     public static bool Fits(this Effect effect, Occasion occasion) => occasion switch

@@ -11,12 +11,12 @@ namespace Stele.Proof.Governance;
 /// </summary>
 public static class Shown
 {
-    public static Json Document(State state, ReleaseFact release, string system, string environment, string action,
-        ImmutableArray<Route> routes, long time)
+    public static Json Document(State state, ReleaseFact release, string system, string environment,
+        DeploymentAction action, ImmutableArray<Route> routes, long time)
     {
         var head = state.Environment(system, environment).Head;
         return Json.Object(
-            ("version", 1), ("action", action), ("system", system), ("environment", environment),
+            ("version", 1), ("action", Deployment.Actions[action]), ("system", system), ("environment", environment),
             ("release", release.Digest), ("name", release.Name), ("document", release.Document),
             ("routes", routes.IsEmpty ? null : Json.Array(routes.OrderBy(r => r.Release).Select(r => r.ToJson()))),
             ("head", head is null

@@ -37,7 +37,7 @@ public sealed partial record State
     public ImmutableArray<(long FromSize, string Key)> LogKeys { get; init; } = [];
 
     /// <summary>Payload digests admitted so far, and the entry of each.</summary>
-    public ImmutableDictionary<Digest, long> Identities { get; init; } = ImmutableDictionary<Digest, long>.Empty;
+    public Identities Identities { get; init; } = Identities.Empty;
 
     /// <summary>
     /// A running digest over all entries in order, times and signatures included. It stands for
@@ -104,8 +104,8 @@ public sealed partial record State
     /// Everything in the closure of a declared release, and the systems that those releases are of. It follows from
     /// <see cref="Releases"/> and <see cref="Origins"/>, so the state's digest leaves it out.
     /// </summary>
-    public ImmutableDictionary<Digest, ImmutableSortedSet<string>> Used { get; init; } =
-        ImmutableDictionary<Digest, ImmutableSortedSet<string>>.Empty;
+    public FactMap<Digest, ImmutableSortedSet<string>> Used { get; init; } =
+        FactMap<Digest, ImmutableSortedSet<string>>.Create();
     public FactMap<Digest, ReleaseFact> Releases { get; init; } = FactMap<Digest, ReleaseFact>.Create();
     public FactMap<long, EvaluationFact> Evaluations { get; init; } = FactMap<long, EvaluationFact>.Create();
     public FactMap<long, ApprovalFact> Approvals { get; init; } = FactMap<long, ApprovalFact>.Create();
@@ -197,7 +197,7 @@ public sealed partial record State
     internal State Revoked(Digest digest, RevocationFact revocation)
     {
         var next = this with { Revocations = Revocations.SetItem(digest, revocation) };
-        if (revocation.Target != Revocation.Key) return next;
+        if (revocation.Target != RevocationTarget.Key) return next;
         // Oldest first: the member who states another is one by an earlier entry. Nothing that fell ever stands again,
         // and nothing that is to come can fall by what is revoked now.
         foreach (var (entry, by) in Statings) if (!by.All(next.InForce))
@@ -255,8 +255,8 @@ public sealed partial record State
     /// with effect <c>stop</c>.
     /// </summary>
     public bool IsStopped(ReleaseFact release) =>
-        Closure(release).Any(d => Revocations.TryGetValue(d, out var r) && r.Effect == Revocation.Stop) ||
-        release.By.Any(b => Revocations.TryGetValue(b.Key, out var r) && r.Effect == Revocation.Stop
+        Closure(release).Any(d => Revocations.TryGetValue(d, out var r) && r.Effect == RevocationEffect.Stop) ||
+        release.By.Any(b => Revocations.TryGetValue(b.Key, out var r) && r.Effect == RevocationEffect.Stop
             && r.FromEntry <= b.Entry);
 
     /// <summary>The origins of an artifact that still count.</summary>
@@ -305,18 +305,19 @@ public sealed partial record State
     /// </summary>
     internal State Using(IEnumerable<Digest> artifacts, string system)
     {
-        var used = Used.ToBuilder();
+        var used = Used;
         var open = new Stack<Digest>(artifacts);
         while (open.TryPop(out var digest))
         {
-            var by = used.GetValueOrDefault(digest) ?? ImmutableSortedSet.Create<string>(StringComparer.Ordinal);
+            var by = used.TryGetValue(digest, out var known) ? known
+                : ImmutableSortedSet.Create<string>(StringComparer.Ordinal);
             // Invariant: what rests below something that is known to be used by a system is known too.
             if (by.Contains(system)) continue;
-            used[digest] = by.Add(system);
+            used = used.SetItem(digest, by.Add(system));
             if (!Origins.TryGetValue(digest, out var origins)) continue;
             foreach (var material in origins.SelectMany(o => o.Materials)) open.Push(material);
         }
-        return this with { Used = used.ToImmutable() };
+        return this with { Used = used };
     }
 
     /// <summary>Every member who signed the release or any origin in its closure.</summary>

@@ -14,14 +14,11 @@ delegate void Questioned(string map, string key, bool there);
 /// accepts them. That it did, and that no entry in between says otherwise, does not follow from them.
 /// </summary>
 /// <param name="linked">
-/// Whether each statement that replaces one must replace the very one that was learned before it. So what was learned
-/// last shows that nothing is left out since the first.
+/// Given: each statement that replaces one must replace the very one that was learned before it. So what was learned
+/// last shows that nothing is left out since the first. It is the deployment from which on an environment's heads are
+/// linked too: those before it are some of many, and show where a release ran. Null: nothing is linked.
 /// </param>
-/// <param name="deployment">
-/// The deployment from which on an environment's heads are linked too: those before it are some of many, and show where
-/// a release ran.
-/// </param>
-sealed class StatePart(State founded, Documents documents, bool linked, long deployment)
+sealed class StatePart(State founded, Documents documents, long? linked)
 {
     readonly HashSet<(string Map, string Key)> _gaps = [];
 
@@ -44,7 +41,7 @@ sealed class StatePart(State founded, Documents documents, bool linked, long dep
         if (kind.Follows(statement) is var (map, key, replaces, standing) && standing(State, key) is var now
             && now != replaces)
         {
-            if (now is not null && linked && (statement is not Deployment || now >= deployment)) return $"it " +
+            if (now is not null && linked is { } from && (statement is not Deployment || now >= from)) return $"it " +
                 $"replaces entry {Text(replaces)}, and what stands in the entries shown is entry {Text(now)}";
             if (now is null) _gaps.Add((map, key));
         }
@@ -112,13 +109,13 @@ sealed class StatePart(State founded, Documents documents, bool linked, long dep
             [.. Attestations.InForce(before, time)
             .Where(a => a.Attestation.System == d.System && a.Attestation.Release is null).Select(a => a.By.Entry)];
         var log = before.Logs.Values.FirstOrDefault(l =>
-            l.System == d.System && l.Environment == d.Environment && l.Status == LogStatement.Open)?.Origin;
+            l.System == d.System && l.Environment == d.Environment && l.Status == LogAction.Open)?.Origin;
         var environments = before.Environments.Only((place, _) =>
             place.StartsWith(d.System + "/", StringComparison.Ordinal));
         foreach (var (place, e) in environments)
         {
             var heads = e.Deployed.Where(r => About(r.Key)).Select(r => r.Value).ToHashSet();
-            if (place == State.Place(d.System, d.Environment) && d.Action == Deployment.Rollback)
+            if (place == State.Place(d.System, d.Environment) && d.Action == DeploymentAction.Rollback)
                 heads.UnionWith(e.Heads.Where(h => h.Value.Routes is [var only] && About(only.Release))
                     .Select(h => h.Key).TakeLast(1));
             environments = environments.SetItem(

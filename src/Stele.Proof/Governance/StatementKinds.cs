@@ -45,7 +45,7 @@ public static class StatementKinds
             Rule = Fold.PutLog,
             Changes = [StateDigest.Logs],
             Learn = Fold.Learned,
-            Says = (s, _) => $"decision log {s.Origin}: {s.Action}"
+            Says = (s, _) => $"decision log {s.Origin}: {LogStatement.Actions[s.Action]}"
                 + (s.System is null ? "" : $" for {s.System}/{s.Environment}"),
         },
         new StatementKind<MemberStatement>("member", MemberStatement.Read)
@@ -116,7 +116,8 @@ public static class StatementKinds
             Rule = Fold.Approve,
             Changes = [StateDigest.Approvals],
             Learn = Fold.Learned,
-            Says = (s, f) => $"{s.Action} of {Name(f, s.Release)} to {s.System}/{s.Environment} approved",
+            Says = (s, f) =>
+                $"{Deployment.Actions[s.Action]} of {Name(f, s.Release)} to {s.System}/{s.Environment} approved",
         },
         new StatementKind<Waiver>("waiver", Waiver.Read)
         {
@@ -137,9 +138,10 @@ public static class StatementKinds
             Learn = Fold.Learned,
             Replaced = s => new("environments", State.Place(s.System, s.Environment), s.Replaces,
                 (state, key) => state.Environments.TryGetValue(key, out var e) ? e.Head?.Entry : null),
-            Says = (s, f) => s.Action == Deployment.Halt ? $"{s.System}/{s.Environment} halted"
-                : $"{s.Action} {s.System}/{s.Environment}: " + string.Join(", ", s.Routes.Select(x =>
-                    s.Routes.Length == 1 ? Name(f, x.Release) : $"{Name(f, x.Release)} {N(x.Weight)} %")),
+            Says = (s, f) => s.Action == DeploymentAction.Halt ? $"{s.System}/{s.Environment} halted"
+                : $"{Deployment.Actions[s.Action]} {s.System}/{s.Environment}: "
+                    + string.Join(", ", s.Routes.Select(x =>
+                        s.Routes.Length == 1 ? Name(f, x.Release) : $"{Name(f, x.Release)} {N(x.Weight)} %")),
         },
         new StatementKind<Observation>("observation", Observation.Read)
         {
@@ -173,8 +175,8 @@ public static class StatementKinds
             Rule = Fold.Revoke,
             Changes = [StateDigest.Revocations],
             Learn = Fold.Learned,
-            Says = (s, f) => $"{s.Target} {s.Digest.Short} revoked from entry {N(s.FromEntry ?? f.Index)} on "
-                + $"({s.Effect})",
+            Says = (s, f) => $"{Revocation.Targets[s.Target]} {s.Digest.Short} revoked from entry "
+                + $"{N(s.FromEntry ?? f.Index)} on ({Revocation.Effects[s.Effect]})",
         },
         new StatementKind<Erasure>("erasure", Erasure.Read)
         {
@@ -182,7 +184,7 @@ public static class StatementKinds
             Rule = Fold.Erase,
             Changes = [StateDigest.Erasures],
             Says = (s, _) => $"{N(s.Count)} {(s.Count == 1 ? "record" : "records")} of {s.Log} erased "
-                + $"({(s.Cause == Erasure.Retention ? "their time was over" : "by request")})",
+                + $"({(s.Cause == ErasureCause.Retention ? "their time was over" : "by request")})",
         },
         new StatementKind<Retention>("retention", Retention.Read)
         {
@@ -197,7 +199,7 @@ public static class StatementKinds
             Rule = Fold.PutHold,
             Changes = [StateDigest.Holds],
             Says = (s, f) => s.Releases is { } entry ? $"hold of entry {N(entry)} released"
-                : $"hold placed on {f.After.Holds.GetValueOrDefault(f.Index)?.ToString() ?? s.System}",
+                : $"hold placed on {Fold.HoldOf(s, f.Index, f.Entry.Time)}",
         },
         new StatementKind<Verdict>("verdict", Verdict.Read, Verdict.SlsaSummary)
         {
@@ -250,6 +252,9 @@ public static class StatementKinds
 
     public static StatementKind Of(Statement statement) => ByType[statement.GetType()];
 
+    /// <summary>The name of a kind, by the type of its statements.</summary>
+    public static string NameOf<T>() where T : Statement => ByType[typeof(T)].Name;
+
     /// <summary>
     /// Reads a statement of any kind. Invariant: what is accepted encodes to the identical bytes.
     /// </summary>
@@ -261,7 +266,8 @@ public static class StatementKinds
     /// <summary>An entry in one line, for people. Text of others in it is not escaped.</summary>
     public static string Line(Folded folded) => Of(folded.Statement).Line(folded);
 
-    static string Name(Folded f, Digest release) => f.After.Releases.TryGetValue(release, out var r)
+    static string Name(Folded f, Digest release) => f.Names.Releases.TryGetValue(release, out var r)
+            && r.Entry <= f.Index
         ? $"{r.Name} ({release.Short})"
         : release.Short;
 

@@ -57,7 +57,8 @@ public static class BundleVerifier
         foreach (var stamp in bundle.Timestamps) if (Stamped(bundle, stamp.AsSpan(), terms.Root, j) is { } time)
             times.Add(time);
         foreach (var entry in bundle.Entries)
-            if (terms.Root is { } root && entry.Verify(root, proofNeeded: bundle.Version > 1) is { } time)
+            if (terms.Root is { } root && entry.Verify(root,
+                bundle.Version > 1 ? Inclusion.Proven : Inclusion.Promised) is { } time)
             {
                 times.Add(time);
                 j.Note($"the log took it in at {Rfc3339.Seconds(time)}, by its signed promise.");

@@ -12,6 +12,9 @@ static class EntryBody
 {
     const int MaxBody = 4 << 20;
 
+    /// <summary>What a digest in an entry is of.</summary>
+    enum DigestOf { Signed, Payload }
+
     public static void Check(TransparencyEntry entry, Bundle bundle, ForeignKey key)
     {
         if (entry is { Kind: TransparencyEntry.SteleKind, KindVersion: TransparencyEntry.SteleVersion })
@@ -27,20 +30,20 @@ static class EntryBody
         {
             case ("hashedrekord", "0.0.1"):
                 var hash = spec["data"]["hash"];
-                Content(bundle, hash["algorithm"].AsString, Hex(hash["value"]), overPayload: false);
+                Content(bundle, hash["algorithm"].AsString, Hex(hash["value"]), DigestOf.Signed);
                 Signature(bundle, Base64.Decode(spec["signature"]["content"].AsString));
                 Verifier(bundle, key, PemOf(spec["signature"]["publicKey"]["content"]));
                 break;
             case ("hashedrekord", "0.0.2"):
                 var record = spec["hashedRekordV002"];
                 Content(bundle, record["data"]["algorithm"].AsString, ProtoJson.Bytes(record["data"]["digest"]),
-                    overPayload: false);
+                    DigestOf.Signed);
                 Signature(bundle, ProtoJson.Bytes(record["signature"]["content"]));
                 Verifier(bundle, key, record["signature"]["verifier"]);
                 break;
             case ("dsse", "0.0.1"):
                 Content(bundle, spec["payloadHash"]["algorithm"].AsString, Hex(spec["payloadHash"]["value"]),
-                    overPayload: true);
+                    DigestOf.Payload);
                 var signed = One(spec["signatures"]);
                 Signature(bundle, Base64.Decode(signed["signature"].AsString));
                 Verifier(bundle, key, PemOf(signed["verifier"]));
@@ -48,7 +51,7 @@ static class EntryBody
             case ("dsse", "0.0.2"):
                 var dsse = spec["dsseV002"];
                 Content(bundle, dsse["payloadHash"]["algorithm"].AsString,
-                    ProtoJson.Bytes(dsse["payloadHash"]["digest"]), overPayload: true);
+                    ProtoJson.Bytes(dsse["payloadHash"]["digest"]), DigestOf.Payload);
                 var one = One(dsse["signatures"]);
                 Signature(bundle, ProtoJson.Bytes(one["content"]));
                 Verifier(bundle, key, one["verifier"]);
@@ -56,7 +59,7 @@ static class EntryBody
             case ("intoto", "0.0.2"):
                 var content = spec["content"];
                 Content(bundle, content["payloadHash"]["algorithm"].AsString, Hex(content["payloadHash"]["value"]),
-                    overPayload: true);
+                    DigestOf.Payload);
                 var sig = One(content["envelope"]["signatures"]);
                 // The log holds the base64 of the base64.
                 if (!Base64.TryDecode(Encoding.UTF8.GetString(Base64.Decode(sig["sig"].AsString)), out var signature))
@@ -84,15 +87,15 @@ static class EntryBody
     /// A DSSE entry names the payload's digest; a hashed one that of what was signed, which is the pre-authentication
     /// encoding where it is an envelope.
     /// </summary>
-    static void Content(Bundle bundle, string algorithm, byte[] digest, bool overPayload)
+    static void Content(Bundle bundle, string algorithm, byte[] digest, DigestOf of)
     {
         var hash = Bundle.HashNamed(algorithm);
         if (bundle.Envelope is { } e)
         {
             if (!digest.AsSpan().SequenceEqual(CryptographicOperations.HashData(hash,
-                overPayload ? e.Payload.AsSpan() : e.PreAuth))) throw Differs("it is about another content");
+                of == DigestOf.Payload ? e.Payload.AsSpan() : e.PreAuth))) throw Differs("it is about another content");
         }
-        else if (overPayload || hash != bundle.Message!.Algorithm || !digest.AsSpan()
+        else if (of == DigestOf.Payload || hash != bundle.Message!.Algorithm || !digest.AsSpan()
             .SequenceEqual(bundle.Message.Digest.AsSpan())) throw Differs("it is about another artifact");
     }
 

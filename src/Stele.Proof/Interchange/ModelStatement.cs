@@ -32,18 +32,19 @@ public sealed class ModelStatement
     /// <summary>A model that is one file has this for its name.</summary>
     public const string OneFile = ".";
 
-    ModelStatement(string name, bool shards, long shardSize, bool symlinks, ImmutableArray<string> ignored,
+    ModelStatement(string name, long shardSize, ImmutableArray<string> ignored,
         ImmutableArray<ModelResource> resources) =>
-        (Name, Shards, ShardSize, Symlinks, Ignored, Resources) = (name, shards, shardSize, symlinks, ignored,
-            resources);
+        (Name, ShardSize, Ignored, Resources) = (name, shardSize, ignored, resources);
 
     /// <summary>For people; nothing is matched by it.</summary>
     public string Name { get; }
-    public bool Shards { get; }
+    public bool Shards => ShardSize > 0;
+
+    /// <summary>In bytes; 0 where digests are of whole files.</summary>
     public long ShardSize { get; }
 
     /// <summary>Whether links to files were followed when it was signed.</summary>
-    public bool Symlinks { get; }
+    public bool Symlinks { get; private init; }
 
     /// <summary>Paths that were left out, each with all that is below it.</summary>
     public ImmutableArray<string> Ignored { get; }
@@ -62,7 +63,7 @@ public sealed class ModelStatement
 
     /// <summary>The statement over whole files, sorted as the specification wants: by code point.</summary>
     public static ModelStatement OfFiles(string name, IEnumerable<ModelResource> files, IEnumerable<string> ignored) =>
-        new(name, false, 0, false, [.. ignored.Order(ByCodePoint)], [.. files.OrderBy(f => f.Name, ByCodePoint)]);
+        new(name, 0, [.. ignored.Order(ByCodePoint)], [.. files.OrderBy(f => f.Name, ByCodePoint)]);
 
     /// <exception cref="FormatException">
     /// Not such a statement, or one whose subject is not the digest of its list.
@@ -112,9 +113,11 @@ public sealed class ModelStatement
         var subjects = json["subject"].AsArray;
         if (subjects.Length != 1)
             throw new FormatException($"a model signature has one subject, not {subjects.Length}");
-        var statement = new ModelStatement(subjects[0].Given("name")?.AsString ?? "", shards, size,
-            serialization.Given("allow_symlinks")?.AsBool ?? false,
-            [.. (serialization.Given("ignore_paths")?.AsArray ?? []).Select(p => p.AsString)], resources);
+        var statement = new ModelStatement(subjects[0].Given("name")?.AsString ?? "", size,
+            [.. (serialization.Given("ignore_paths")?.AsArray ?? []).Select(p => p.AsString)], resources)
+        {
+            Symlinks = serialization.Given("allow_symlinks")?.AsBool ?? false,
+        };
         if (subjects[0]["digest"]["sha256"].AsString != statement.Root.Hex)
             throw new FormatException("the subject is not the digest of the list of files");
         return statement;

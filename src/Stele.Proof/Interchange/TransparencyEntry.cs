@@ -7,6 +7,9 @@ namespace Stele.Proof.Interchange;
 /// <summary>The proof that an entry's body stands in a log, and the log's signed word on its tree.</summary>
 public sealed record EntryProof(long Index, long Size, Digest Root, ImmutableArray<Digest> Hashes, string Checkpoint);
 
+/// <summary>What shows that a log has an entry: its promise to take it in, or the proof that it stands there.</summary>
+enum Inclusion { Promised, Proven }
+
 /// <summary>
 /// A transparency log's entry in a bundle (sigstore_rekor.proto, TransparencyLogEntry): the exact leaf bytes, the log
 /// that has it, and the log's promise or proof.
@@ -78,10 +81,11 @@ public sealed record TransparencyEntry(
     /// <summary>
     /// Holds the entry to a trusted log: its promise and its proof, whichever are there, and at least one.
     /// </summary>
+    /// <param name="needed">Whether a promise suffices.</param>
     /// <returns>
     /// When the log says it took the entry in, in milliseconds; null where it did not sign for a time.
     /// </returns>
-    internal long? Verify(TrustedRoot root, bool proofNeeded)
+    internal long? Verify(TrustedRoot root, Inclusion needed)
     {
         var log = root.Logs.FirstOrDefault(l => l.KeyId.AsSpan().SequenceEqual(LogId.AsSpan()))
             ?? throw new FaultException(Fault.Log, "the entry is of a log that is not trusted");
@@ -109,7 +113,7 @@ public sealed record TransparencyEntry(
                 throw new FaultException(Fault.Log,
                     $"the log {log.BaseUrl} has not signed the checkpoint of '{checkpoint.Origin}'");
         }
-        if (Proof is null && (proofNeeded || Promise is null))
+        if (Proof is null && (needed == Inclusion.Proven || Promise is null))
             throw new FaultException(Fault.Log, "the log entry has no inclusion proof");
         return time;
     }

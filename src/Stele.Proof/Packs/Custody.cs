@@ -62,7 +62,7 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
             if (At(i).Statement is Verdict v && v.Size == decision.Deployment && v.Passed) Add(i);
         // The same tree, no matter who else has signed under it. Invariant: a log's anchors never get smaller.
         var (signed, tree) = (Receipt.TreeOf(logCheckpoint), Checkpoint.Parse(Note.Parse(logCheckpoint).Text).Size);
-        for (var i = Reconciliation.Count(fact.Anchors, a => a.Size < tree); i < fact.Anchors.Count
+        for (var i = fact.Anchors.CountWhile(a => a.Size < tree); i < fact.Anchors.Count
             && fact.Anchors[i].Size == tree; i++)
             if (fact.Anchors[i].Entry is var n && n < size
                 && ((Anchor)At(n).Statement).Checkpoint.StartsWith(signed, StringComparison.Ordinal)) Add(n);
@@ -204,7 +204,7 @@ sealed class Custody(Replay replay, Decision decision, long size, ReceiptForm fo
     /// <summary>The entry that ended a log which was open when the deployment came.</summary>
     IEnumerable<long> Ended(LogFact log, long before)
     {
-        if (log.Status == LogStatement.Open) yield break;
+        if (log.Status == LogAction.Open) yield break;
         for (var i = decision.Deployment + 1; i < before; i++)
             if (At(i).Statement is LogStatement l && l.Origin == log.Origin) yield return i;
     }

@@ -22,43 +22,18 @@ enum MissingDocument
 /// </summary>
 sealed class Folding(Replay replay, VerifyReport report, MissingDocument missing)
 {
-    public delegate ReadOnlySpan<byte> Leaf(int index);
-
-    readonly KeyRing _keys = new();
+    readonly Preparation _preparation = new();
     readonly Dictionary<Digest, long> _unjudged = [];
     readonly List<(long FromSize, string Key)> _logKeys = [];
     long? _halted;
     (HaltReason Reason, string Message)? _why;
     long _unread, _unknownKinds, _unknownSigners;
 
-    /// <summary>An entry as it was read, with what takes no turn done ahead; or why it is none.</summary>
-    public readonly record struct Ahead(Prepared? Entry, string? Error);
-
     /// <summary>The newest time of any entry, milliseconds since 1970 UTC.</summary>
     public long Time { get; private set; }
 
-    /// <summary>
-    /// Parses entries and verifies their signatures, on every thread. Keys that stand further on are verified in turn.
-    /// </summary>
-    public Ahead[] Read(int count, Leaf leaf)
-    {
-        var entries = new Ahead[count];
-        Parallel.For(0, count, i =>
-        {
-            try
-            {
-                var prepared = Prepared.Parsed(Entry.Parse(leaf(i)));
-                _keys.Learn(prepared.Statement);
-                entries[i] = new(prepared, null);
-            }
-            catch (FormatException e)
-            {
-                entries[i] = new(null, e.Message);
-            }
-        });
-        Parallel.For(0, count, i => entries[i].Entry?.Verify(_keys.Find));
-        return entries;
-    }
+    /// <summary>Parses entries and verifies their signatures, on every thread.</summary>
+    public Ahead[] Read(int count, Preparation.Leaf leaf) => _preparation.Read(count, leaf);
 
     /// <summary>Takes the next entry.</summary>
     public void Add(long index, Ahead entry)

@@ -72,7 +72,7 @@ public sealed partial class Verifier
                             known = leaf;
                             (head, staleAfter) = (_found == found && same ? newest : null, terms);
                         }
-                        Count(decision.Kind == Decision.OpenKind, decision.Kind == Decision.CloseKind, index,
+                        Count(decision.Kind == DecisionKind.Open, decision.Kind == DecisionKind.Close, index,
                             decision.Open, decision.Staleness, terms, decision.Deployment, newest,
                             () => DecisionLeaf.OperationOf(decision));
                     }
@@ -171,7 +171,7 @@ public sealed partial class Verifier
                 Find("decision-policy", where, "it names other policies than were to decide for its principal");
             var candidates = state.Candidates(d.System, d.Environment);
             same = candidates.All(c => c.Fact.Share == 0);
-            if (d.Kind != Decision.CloseKind
+            if (d.Kind != DecisionKind.Close
                 && !d.Would.Select(w => w.Policy)
                     .SequenceEqual(candidates.Where(c => !c.Fact.CandidateDecidesFor(d.Principal)
                         && Decides(c.Fact.Candidate!.Value)).Select(c => c.Fact.Candidate!.Value)))
@@ -188,7 +188,7 @@ public sealed partial class Verifier
                             .Contains(whose)))
                     Find("decision-candidate", where,
                         "what it tells of a candidate rests on a rule of a policy that would not have decided");
-            if (d.Outcome == Decision.Allow && state.IsStopped(release))
+            if (d.Outcome == DecisionOutcome.Allow && state.IsStopped(release))
                 Find("decision-stopped", where, "the release was revoked with effect 'stop', and the node knew");
             return environment.Head?.Entry;
         }

@@ -50,7 +50,7 @@ public static class Pack
         var packed = logs.OrderBy(l => LogFolder(l.Origin), StringComparer.Ordinal).ToList();
         var (state, documents) = Needed(entries, find, progress);
         foreach (var log in state.Logs.Values)
-            if (log is { Anchor.Size: > 0, Status: not LogStatement.Lost } && packed.All(p => p.Origin != log.Origin))
+            if (log is { Anchor.Size: > 0, Status: not LogAction.Lost } && packed.All(p => p.Origin != log.Origin))
                 throw new FormatException(
                     $"the decision log '{log.Origin}' is not to be had, and the pack must carry it");
         foreach (var log in packed)

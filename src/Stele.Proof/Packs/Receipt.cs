@@ -156,7 +156,7 @@ public sealed record Receipt(string Checkpoint, ImmutableArray<ProvenEntry> Entr
     {
         if (!replay.State.Logs.TryGetValue(log, out var fact)) return null;
         var anchors = fact.Anchors;
-        var first = Reconciliation.Count(anchors, a => a.Size <= leaf);
+        var first = anchors.CountWhile(a => a.Size <= leaf);
         return first < anchors.Count && anchors[first] is { } a && a.Entry < size
             ? (a.Entry, (Anchor)replay.Entries[(int)a.Entry].Statement, a.Size) : null;
     }

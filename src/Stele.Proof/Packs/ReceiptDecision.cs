@@ -12,12 +12,12 @@ public sealed partial class ReceiptVerifier
     void Agrees(ProvenRecord proven)
     {
         var d = Record;
-        if (d.Kind == Decision.CloseKind) _report.Find("decision-kind", Id, "a close is no decision: its open is");
+        if (d.Kind == DecisionKind.Close) _report.Find("decision-kind", Id, "a close is no decision: its open is");
         if ((d.System, d.Environment) != (proven.Log.System, proven.Log.Environment)) _report.Find("decision-place",
             Id, $"it is of {d.System}/{d.Environment}, the log of " +
             $"{proven.Log.System}/{proven.Log.Environment}");
         if (_receipt.Close is { } close
-            && !(d.Kind == Decision.OpenKind && close.Index > _receipt.Leaf.Index
+            && !(d.Kind == DecisionKind.Open && close.Index > _receipt.Leaf.Index
             && close.Decision.Open == _receipt.Leaf.Index
             && DecisionLeaf.OperationOf(close.Decision).AsSpan().SequenceEqual(DecisionLeaf.OperationOf(d))))
             _report.Find("decision-close-differs", Id, "the close is not this decision's");

@@ -14,8 +14,8 @@ public sealed partial class ReceiptVerifier
             && _receipt.Leaf.Index >= e.From && _receipt.Leaf.Index < e.To
             && erased.Record.Shows(_receipt.Leaf.Index, e.List, e.Count))
             Proven($"what is gone: its keys and salts were erased, as entry {N(erased.Entry)} states (" +
-                $"{(e.Cause == Erasure.Retention ? "the time to keep them was over" : "by request")}), signed by " +
-                $"{Signers(erased.Entry)}. Who kept a copy of them could still open what was asked and answered; " +
+                $"{(e.Cause == ErasureCause.Retention ? "the time to keep them was over" : "by request")}), signed " +
+                $"by {Signers(erased.Entry)}. Who kept a copy of them could still open what was asked and answered; " +
                 "this proof stands without it.");
         else
             _report.Find("erasure-differs", Decision.Id(_receipt.Log, _receipt.Leaf.Index),

@@ -26,9 +26,10 @@ public sealed partial class ReceiptVerifier
             "it names other policies than the receipt's entries put in force there before the deployment");
 
         if (v.Rules.FirstOrDefault(r => !r.Allows) is { } failed) Differs($"it says passed, and that rule " +
-            $"'{failed.Rule}' {(failed.Result == RuleOutcome.Error ? "did not evaluate" : "failed")}");
-        if (v.Rules.FirstOrDefault(r => (r.Result == RuleOutcome.Waived) != (r.Waiver is not null)) is { } odd) Differs(
-            $"rule '{odd.Rule}' is {odd.Result}, {(odd.Waiver is null ? "by no waiver" : "and names a waiver")}");
+            $"'{failed.Rule}' {(failed.Result == RuleResult.Error ? "did not evaluate" : "failed")}");
+        if (v.Rules.FirstOrDefault(r => (r.Result == RuleResult.Waived) != (r.Waiver is not null)) is { } odd) Differs(
+            $"rule '{odd.Rule}' is {RuleOutcome.Results[odd.Result]}, " +
+            $"{(odd.Waiver is null ? "by no waiver" : "and names a waiver")}");
         if (!v.Rules.Select(r => r.Waiver).OfType<long>().Distinct().Order().SequenceEqual(v.Waivers)) Differs(
             "the waivers that it names are not those of its rules");
         foreach (var waiver in v.Waivers.Where(w =>
@@ -42,19 +43,20 @@ public sealed partial class ReceiptVerifier
             if (asked.Count == 0 || (v.Cut < 5 ? !told.SequenceEqual(asked) : told.Except(asked).Any()
                 || told.Distinct().Count() != told.Count))
                 Differs($"it names {told.Count} rule{(told.Count == 1 ? "" : "s")}; the policies in force have " +
-                    $"{asked.Count} on '{deployment.Action}', and each of them is asked once");
+                    $"{asked.Count} on '{Deployment.Actions[deployment.Action]}', and each of them is asked once");
         }
     }
 
     /// <summary>The rules that a deployment is asked by, in their order; null where a policy is not shown.</summary>
     List<(Digest Policy, string Rule, Digest? Release)>? Asked(Deployment deployment, IEnumerable<Digest> policies)
     {
+        var action = Deployment.Actions[deployment.Action];
         var rules = new List<(Digest, string)>();
         foreach (var digest in policies.Distinct())
         {
             if (!_documents.TryGetValue(digest, out var document)) return null;
             rules.AddRange(Governance.Policy.Parse(document.ToBytes())
-                .Rules.Where(r => r.On.Contains(deployment.Action)).Select(r => (digest, r.Id)));
+                .Rules.Where(r => r.On.Contains(action)).Select(r => (digest, r.Id)));
         }
         return deployment.Routes.Length == 1 || deployment.Routes.IsEmpty
             ? [.. rules.Select(r => (r.Item1, r.Item2, (Digest?)null))]

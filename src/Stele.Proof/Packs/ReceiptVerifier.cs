@@ -170,7 +170,7 @@ public sealed partial class ReceiptVerifier
     State Learn(State founded, Checkpoint ledger)
     {
         var part = new StatePart(
-            founded, new Documents(Bytes), linked: _receipt.Layout == ReceiptLayout.Two, Record.Deployment);
+            founded, new Documents(Bytes), linked: _receipt.Layout == ReceiptLayout.Two ? Record.Deployment : null);
         var (signed, last) = (Signed?.Size, founded.Time);
         var identities = new Dictionary<Digest, long> { [Digest.Of(_receipt.Entries[0].Entry.Envelope.Payload)] = 0 };
         foreach (var e in _receipt.Entries)

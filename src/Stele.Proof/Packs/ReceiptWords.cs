@@ -25,7 +25,7 @@ public sealed partial class ReceiptVerifier
             $"{Outcome(d)} " +
             $"The release was known by '{Dimension.Strengths[d.Strength]}', and the node had folded "
             + $"{N(d.Size)} entries.");
-        if (d.Kind == Decision.OpenKind && _receipt.Close is null) Missing("how it ended: no close is shown.");
+        if (d.Kind == DecisionKind.Open && _receipt.Close is null) Missing("how it ended: no close is shown.");
         var anchored = proven.Anchor is { } anchor
             ? $"; entry {N(anchor.Entry)} of the ledger anchors it: if this record is changed or dropped, the log " +
                 "contradicts the ledger" : "";
@@ -93,8 +93,8 @@ public sealed partial class ReceiptVerifier
                 .OrderBy(x => x.Key).Select(x => (x.Key, x.Value)))
                 Proven($"  a check of it is stated in entry {N(index)} by {Signers(index)}.");
         }
-        Proven($"who signed its deployment: entry {N(Record.Deployment)} ({deployment.Action}), by " +
-            $"{Signers(Record.Deployment)}.");
+        Proven($"who signed its deployment: entry {N(Record.Deployment)} ({Deployment.Actions[deployment.Action]}), " +
+            $"by {Signers(Record.Deployment)}.");
     }
 
     /// <summary>How the deployment passed its rules, and on whose word.</summary>
@@ -104,7 +104,8 @@ public sealed partial class ReceiptVerifier
         {
             foreach (var (index, a) in Papers<Approval>().Where(x => Fits(x.Index, x.Statement, deployment))
                 .DistinctBy(x => At(x.Index).Entry.Envelope.Signatures[0].KeyId))
-                Proven($"approval: entry {N(index)} approves this {a.Action}, signed by {Signers(index)}.");
+                Proven($"approval: entry {N(index)} approves this {Deployment.Actions[a.Action]}, signed by " +
+                    $"{Signers(index)}.");
             if (Papers<Approval>().Any()) Missing("that these approvals counted, and what their givers were shown.");
             foreach (var (index, v) in Verdicts)
                 Server($"how it passed the rules: the verdict in entry {N(index)} says that it passed " +
@@ -125,8 +126,8 @@ public sealed partial class ReceiptVerifier
         foreach (var (index, _) in Verdicts) Proven(
             $"the server's verdict in entry {N(index)} says the same, to the byte.");
         foreach (var a in _counting)
-            Proven($"approval: entry {N(a.By.Entry)} approves this {a.Approval.Action}, signed by " +
-                $"{Signers(a.By.Entry)}, whom no origin that is shown makes an author of the release. Its giver " +
+            Proven($"approval: entry {N(a.By.Entry)} approves this {Deployment.Actions[a.Approval.Action]}, signed " +
+                $"by {Signers(a.By.Entry)}, whom no origin that is shown makes an author of the release. Its giver " +
                     $"signed " +
                 "the digest of what was shown then: exactly the evaluations, waivers and words on controls that are " +
                 "here.");
@@ -175,21 +176,21 @@ public sealed partial class ReceiptVerifier
 
     string Outcome(Decision d) => d switch
     {
-        { Kind: Decision.OpenKind } when _receipt.Close is { } c =>
-            $"It was let through, and closed by leaf {N(c.Index)} with '{c.Decision.Outcome}', status "
-            + $"{c.Decision.Status}.",
-        { Kind: Decision.OpenKind } => "It was let through.",
-        { Outcome: Decision.Deny } =>
+        { Kind: DecisionKind.Open } when _receipt.Close is { } c =>
+            $"It was let through, and closed by leaf {N(c.Index)} with '{Decision.Outcomes[c.Decision.Outcome]}', "
+            + $"status {c.Decision.Status}.",
+        { Kind: DecisionKind.Open } => "It was let through.",
+        { Outcome: DecisionOutcome.Deny } =>
             $"It was denied by rule '{d.Rule}', with status {d.Status}; the release was not asked.",
-        { Outcome: Decision.Hold } =>
+        { Outcome: DecisionOutcome.Hold } =>
             $"It was held by rule '{d.Rule}' for a person's approval, and so refused, with status {d.Status}; the "
             + $"release was not asked.",
-        { Outcome: Decision.Error } =>
+        { Outcome: DecisionOutcome.Error } =>
             $"It was let through, and the release gave no answer that could be passed on: status {d.Status}.",
         { Masked: not null } =>
-            $"It was let through with values masked by rule '{d.Rule}', and answered '{d.Outcome}', with status "
-            + $"{d.Status}.",
-        _ => $"It was let through and answered '{d.Outcome}', with status {d.Status}.",
+            $"It was let through with values masked by rule '{d.Rule}', and answered "
+            + $"'{Decision.Outcomes[d.Outcome]}', with status {d.Status}.",
+        _ => $"It was let through and answered '{Decision.Outcomes[d.Outcome]}', with status {d.Status}.",
     };
 
     static string How(Origin o) => o.BuildType switch

@@ -26,7 +26,7 @@ public sealed record Reexecuted(Folded? Told, State Before, Entry Entry, Outcome
                 $"the envelope {told.Envelope} that entry {index} speaks of is not to be had");
             return new(asked, before, entry, outcome) { Misplaced = Reexecution.Misplaced(replay, asked) };
         }
-        var verdict = replay.Entries.Skip((int)index + 1).FirstOrDefault(f => f.Statement is Verdict v
+        var verdict = replay.Of<Verdict>(index + 1).FirstOrDefault(f => f.Statement is Verdict v
             && v.Size == index && v.Envelope == Explain.EnvelopeDigest(asked.Entry.Envelope));
         var state = replay.At(index);
         return new(verdict, state, asked.Entry, Fold.Apply(state, asked.Entry, replay.Documents));

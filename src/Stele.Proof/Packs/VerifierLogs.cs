@@ -23,7 +23,7 @@ public sealed partial class Verifier
                 there[folder] = (log.Origin, note);
                 Log(replay, log, folder, note);
             }
-            else if (log.Status == LogStatement.Lost)
+            else if (log.Status == LogAction.Lost)
             {
                 _report.DeclaredGaps++;
                 _report.Note(
@@ -177,7 +177,7 @@ public sealed partial class Verifier
         if (promised is { } beyond && beyond.Size > frontier.Size) _report.Limit(LimitName.NotCompared, $"decision " +
             $"log '{log.Origin}': the receipt speaks of {beyond.Size} leaves; this pack is from before it, and was " +
             $"not compared with it");
-        if (anchoredSize > frontier.Size && log.Status == LogStatement.Lost)
+        if (anchoredSize > frontier.Size && log.Status == LogAction.Lost)
         {
             _report.DeclaredGaps++;
             _report.Note(
@@ -199,7 +199,7 @@ public sealed partial class Verifier
             longest = Math.Max(longest, size - before);
             before = size;
         }
-        var whole = _report.Findings.Count > found ? "NOT as it must be" : log.Status == LogStatement.Lost
+        var whole = _report.Findings.Count > found ? "NOT as it must be" : log.Status == LogAction.Lost
             ? "declared lost"
             : $"complete {(first > 0 ? "from its floor " : "")}up to its last anchor";
         _report.Note($"decision log '{log.Origin}': {whole}, {frontier.Size - first} leaves ({wholes} whole, {opens} " +
@@ -217,7 +217,7 @@ public sealed partial class Verifier
         Short(LimitName.StaleDecisions, stale, "served on a ledger older than was allowed then");
         Short(LimitName.EarlierDeployment, behind, "served by an earlier deployment than the head the node knew");
         if (clock.Widest is { } off) _report.Limit(LimitName.NodeClock, $"decision log '{log.Origin}': {off}");
-        if (frontier.Size <= anchoredSize && log.Status == LogStatement.Open)
+        if (frontier.Size <= anchoredSize && log.Status == LogAction.Open)
             _report.Fact(Basis.NotShown,
                 $"decision log '{log.Origin}': whether its node recorded anything after its last anchor.");
     }

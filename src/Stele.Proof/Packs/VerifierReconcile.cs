@@ -9,7 +9,7 @@ public sealed partial class Verifier
 {
     void Reconciliations(Replay replay)
     {
-        var rows = replay.Entries.Where(f => f.Statement is Reconcile)
+        var rows = replay.Of<Reconcile>()
             .SelectMany(f =>
                 ((Reconcile)f.Statement).Logs.Select(l => (Entry: f.Index, Said: (Reconcile)f.Statement, Row: l,
                     Again: new LeafReckoning(replay, replay.State.Logs[l.Log], l.Window)))).ToList();

@@ -66,7 +66,8 @@ public sealed partial class Verifier
             // Counts of 2^53 that a node's key vouches for can be many.
             var (records, retained) = ((Int128)0, (Int128)0);
             foreach (var e in erasures)
-                (records, retained) = (records + e.Count, e.Cause == Erasure.Retention ? retained + e.Count : retained);
+                (records, retained) = (records + e.Count,
+                    e.Cause == ErasureCause.Retention ? retained + e.Count : retained);
             _report.Note(
                 $"decision log '{log.Origin}': keys and salts of {records} records were erased, as {erasures.Count} "
                 + $"{(erasures.Count == 1 ? "entry declares" : "entries declare")}" +

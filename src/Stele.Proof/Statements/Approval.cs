@@ -11,7 +11,7 @@ namespace Stele.Proof.Statements;
 /// </summary>
 /// <param name="Routes">Those of the deployment; their order does not matter. A halt has none.</param>
 /// <param name="Replaces">Named exactly where <paramref name="Expires"/> is not.</param>
-public sealed record Approval(Digest Release, string System, string Environment, string Action,
+public sealed record Approval(Digest Release, string System, string Environment, DeploymentAction Action,
     ImmutableArray<Route> Routes, long? Head, ImmutableArray<Digest> Policies, Digest Shown, long? Expires,
     long? Replaces = null) : Statement
 {
@@ -19,9 +19,9 @@ public sealed record Approval(Digest Release, string System, string Environment,
     public override ImmutableArray<Subject> Subjects => [new Subject(Release)];
 
     internal override Json Body => Json.Object(
-        ("system", System), ("environment", Environment), ("action", Action), ("routes", Routes.IsEmpty
-            ? null
-            : Json.Array(Routes.Select(r => r.ToJson()))), ("head", Head is { } n ? Json.Of(n) : null),
+        ("system", System), ("environment", Environment), ("action", Deployment.Actions[Action]),
+        ("routes", Routes.IsEmpty ? null : Json.Array(Routes.Select(r => r.ToJson()))),
+        ("head", Head is { } n ? Json.Of(n) : null),
         ("policies", Json.Array(Policies.Select(Json.Of))), ("shown", Shown),
         ("expires", Expires is { } t ? Json.Of(t) : null), ("replaces", Replaces is { } e ? Json.Of(e) : null));
 
@@ -29,7 +29,7 @@ public sealed record Approval(Digest Release, string System, string Environment,
     {
         var p = h.Predicate;
         var approval = new Approval(h.Subjects[0].Digest, Names.Label(p["system"]), Names.Label(p["environment"]),
-            Names.OneOf(p["action"], Deployment.Actions),
+            Deployment.Actions.Parse(p["action"]),
             p.Find("routes") is { } routes ? [.. routes.AsArray.Select(Route.FromJson)] : [],
             p.Find("head") is { } n ? Names.Entry(n) : null,
             [.. p["policies"].AsArray.Select(d => d.AsDigest)], p["shown"].AsDigest,

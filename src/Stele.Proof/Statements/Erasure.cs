@@ -2,6 +2,9 @@ using System.Collections.Immutable;
 
 namespace Stele.Proof.Statements;
 
+/// <summary>Why records were erased. <see cref="Erasure.Causes"/> are its words.</summary>
+public enum ErasureCause { Request, Retention }
+
 /// <summary>
 /// Owners state that keys and salts of some records of a log were destroyed: the root of a salted list
 /// (<see cref="Decisions.ErasedList"/>) and its length, nothing that names a person. All of the records lie in
@@ -13,23 +16,23 @@ namespace Stele.Proof.Statements;
 /// The ledger size that the node had folded when it destroyed them: the holds among those entries it knew.
 /// </param>
 /// <param name="Reason">A salted commitment to free text that lies on the node and may be erased too.</param>
-public sealed record Erasure(string Log, long From, long To, Digest List, long Count, string Cause, long Size,
-    Digest? Reason) : Statement
+public sealed record Erasure(string Log, long From, long To, Digest List, long Count, ErasureCause Cause,
+    long Size, Digest? Reason) : Statement
 {
-    public const string Request = "request", Retention = "retention";
+    public static readonly Words<ErasureCause> Causes = new("request", "retention");
 
     public override string Kind => "erasure";
     public override ImmutableArray<Subject> Subjects => Genesis;
 
     internal override Json Body => Json.Object(
-        ("log", Log), ("from", From), ("to", To), ("list", List), ("count", Count), ("cause", Cause), ("size", Size),
-        ("reason", Reason is { } r ? Json.Of(r) : null));
+        ("log", Log), ("from", From), ("to", To), ("list", List), ("count", Count), ("cause", Causes[Cause]),
+        ("size", Size), ("reason", Reason is { } r ? Json.Of(r) : null));
 
     internal static Erasure Read(Parts h)
     {
         var p = h.Predicate;
         return new(p["log"].AsString, Names.Entry(p["from"]), Names.Entry(p["to"]), p["list"].AsDigest,
-            Names.Entry(p["count"]), Names.OneOf(p["cause"], Request, Retention), Names.Entry(p["size"]),
+            Names.Entry(p["count"]), Causes.Parse(p["cause"]), Names.Entry(p["size"]),
             p.Find("reason")?.AsDigest)
         { Ledger = h.Ledger, Nonce = h.Nonce, Issued = h.Issued };
     }

@@ -3,19 +3,24 @@ using System.Collections.Immutable;
 namespace Stele.Proof.Statements;
 
 /// <summary>
+/// What becomes of a decision log, and so how it stands. <see cref="LogStatement.Actions"/> are its words.
+/// </summary>
+public enum LogAction { Open, Close, Lost }
+
+/// <summary>
 /// Owners open, close or declare lost a decision log: its origin, verifier key (C2SP vkey), the node that writes it,
 /// and the log it continues.
 /// </summary>
-public sealed record LogStatement(string Action, string Origin, string? Key, string? Node, string? System,
+public sealed record LogStatement(LogAction Action, string Origin, string? Key, string? Node, string? System,
     string? Environment, string? Predecessor) : Statement
 {
-    public const string Open = "open", Close = "close", Lost = "lost";
+    public static readonly Words<LogAction> Actions = new("open", "close", "lost");
 
     public override string Kind => "log";
     public override ImmutableArray<Subject> Subjects => Genesis;
 
     internal override Json Body => Json.Object(
-        ("action", Action), ("origin", Origin), ("key", Key is null ? null : Json.Of(Key)),
+        ("action", Actions[Action]), ("origin", Origin), ("key", Key is null ? null : Json.Of(Key)),
         ("node", Node is null ? null : Json.Of(Node)),
         ("system", System is null ? null : Json.Of(System)),
         ("environment", Environment is null ? null : Json.Of(Environment)),
@@ -24,8 +29,8 @@ public sealed record LogStatement(string Action, string Origin, string? Key, str
     internal static LogStatement Read(Parts h)
     {
         var p = h.Predicate;
-        var action = Names.OneOf(p["action"], Open, Close, Lost);
-        if (action != Open && p.AsObject.Count != 3)
+        var action = Actions.Parse(p["action"]);
+        if (action != LogAction.Open && p.AsObject.Count != 3)
             throw new FormatException("closing a log names its origin and nothing else");
         return new(action, p["origin"].AsString, p.Find("key")?.AsString,
             p.Find("node") is { } n ? Names.Member(n) : null,

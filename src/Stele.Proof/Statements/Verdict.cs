@@ -26,13 +26,16 @@ public sealed record RestedValue(string Expr, Json? Value, string? Error, long? 
         : Size is { } s ? string.Create(CultureInfo.InvariantCulture, $"{Expr}: of size {s}") : $"{Expr} = {Value}";
 }
 
+/// <summary>What a rule came to. <see cref="RuleOutcome.Results"/> are its words.</summary>
+public enum RuleResult { Passed, Failed, Error, Waived }
+
 /// <summary>
 /// The outcome of one rule: passed, failed, error (its expression did not evaluate: it fails closed) or waived; the
 /// message is the rule's own, computed.
 /// </summary>
-public sealed record RuleOutcome(Digest Policy, string Rule, string Result, string? Message, long? Waiver)
+public sealed record RuleOutcome(Digest Policy, string Rule, RuleResult Result, string? Message, long? Waiver)
 {
-    public const string Passed = "passed", Failed = "failed", Error = "error", Waived = "waived";
+    public static readonly Words<RuleResult> Results = new("passed", "failed", "error", "waived");
 
     /// <summary>The release that it is about, where a deployment routes to several.</summary>
     public Digest? Release { get; init; }
@@ -44,16 +47,17 @@ public sealed record RuleOutcome(Digest Policy, string Rule, string Result, stri
     public ImmutableArray<RestedValue> Values { get; init; } = [];
 
     /// <summary>Whether this outcome lets the action happen.</summary>
-    public bool Allows => Result is Passed or Waived;
+    public bool Allows => Result is RuleResult.Passed or RuleResult.Waived;
 
     public Json ToJson() => Json.Object(
-        ("policy", Policy), ("rule", Rule), ("release", Release is { } r ? Json.Of(r) : null), ("result", Result),
+        ("policy", Policy), ("rule", Rule), ("release", Release is { } r ? Json.Of(r) : null),
+        ("result", Results[Result]),
         ("message", Message is null ? null : Json.Of(Message)),
         ("waiver", Waiver is { } w ? Json.Of(w) : null),
         ("values", Values.IsEmpty ? null : Json.Array(Values.Select(v => v.ToJson()))));
 
     public static RuleOutcome FromJson(Json j) => new(
-        j["policy"].AsDigest, Names.Label(j["rule"]), Names.OneOf(j["result"], Passed, Failed, Error, Waived),
+        j["policy"].AsDigest, Names.Label(j["rule"]), Results.Parse(j["result"]),
         j.Find("message")?.AsString, j.Find("waiver") is { } w ? Names.Entry(w) : null)
     {
         Release = j.Find("release")?.AsDigest,

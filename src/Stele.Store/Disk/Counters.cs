@@ -22,9 +22,9 @@ sealed unsafe class Counters : IDisposable
     /// <param name="boot">What this run of the machine is called: /proc/sys/kernel/random/boot_id.</param>
     public Counters(string path, string boot)
     {
-        Files.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!, secret: true);
+        Files.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!, Readers.Owner);
         if (!File.Exists(path) || new FileInfo(path).Length != Length)
-            Files.Write(path, new byte[Length], secret: true);
+            Files.Write(path, new byte[Length], Readers.Owner);
         _file = MemoryMappedFile.CreateFromFile(path, FileMode.Open, null, Length);
         _view = _file.CreateViewAccessor(0, Length);
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _at);

@@ -1,5 +1,8 @@
 namespace Stele.Disk;
 
+/// <summary>Who may read a file of ours, and enter a folder.</summary>
+enum Readers { All, Owner }
+
 /// <summary>
 /// Durable writes. A file written here is either wholly there, under its final name, after a power loss, or not there
 /// at all. What this does not promise: a disk that lies about a flush; and a file that was already readable by its name
@@ -12,13 +15,13 @@ static class Files
     public const UnixFileMode Public = Secret | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
     /// <summary>Creates a directory and its missing parents, durably.</summary>
-    public static void CreateDirectory(string path, bool secret = false)
+    public static void CreateDirectory(string path, Readers readers = Readers.All)
     {
         if (Directory.Exists(path)) return;
         var parent = Path.GetDirectoryName(Path.GetFullPath(path));
         if (parent is not null) CreateDirectory(parent);
         Failpoint.Before(DiskAct.CreateDirectory, path);
-        if (secret) Directory.CreateDirectory(path, Secret | UnixFileMode.UserExecute);
+        if (readers == Readers.Owner) Directory.CreateDirectory(path, Secret | UnixFileMode.UserExecute);
         else Directory.CreateDirectory(path);
         Failpoint.After(DiskAct.CreateDirectory, path);
         if (parent is not null) Libc.SyncDirectory(parent);
@@ -35,9 +38,9 @@ static class Files
     /// Writes a whole file under its name: temporary file, fsync, rename, fsync of the directory. Replaces what stood
     /// there.
     /// </summary>
-    public static void Write(string path, ReadOnlySpan<byte> content, bool secret = false)
+    public static void Write(string path, ReadOnlySpan<byte> content, Readers readers = Readers.All)
     {
-        var file = CreateTemporary(path, secret);
+        var file = CreateTemporary(path, readers);
         try
         {
             using (file)
@@ -55,16 +58,16 @@ static class Files
         SyncNames(path);
     }
 
-    public static void Write(string path, string content, bool secret = false) =>
-        Write(path, System.Text.Encoding.UTF8.GetBytes(content), secret);
+    public static void Write(string path, string content, Readers readers = Readers.All) =>
+        Write(path, System.Text.Encoding.UTF8.GetBytes(content), readers);
 
     /// <summary>
     /// Writes a file as <see cref="Write(string,ReadOnlySpan{byte},bool)"/> does, from whatever
     /// <paramref name="content"/> streams out; returns its digest and length.
     /// </summary>
-    public static (Proof.Digest Digest, long Size) WriteStream(string path, bool secret, Action<Stream> content)
+    public static (Proof.Digest Digest, long Size) WriteStream(string path, Readers readers, Action<Stream> content)
     {
-        var file = CreateTemporary(path, secret);
+        var file = CreateTemporary(path, readers);
         long size;
         using var hash = System.Security.Cryptography.SHA256.Create();
         try
@@ -94,12 +97,12 @@ static class Files
     }
 
     /// <summary>
-    /// A new, unbuffered file that only its owner (or, unless secret, everyone) may read. Fails if the name is taken.
+    /// A new, unbuffered file that only its owner (or everyone) may read. Fails if the name is taken.
     /// </summary>
-    public static FileStream CreateNew(string path, bool secret = false) => new(path, new FileStreamOptions
+    public static FileStream CreateNew(string path, Readers readers = Readers.All) => new(path, new FileStreamOptions
     {
         Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.Read, BufferSize = 0,
-        UnixCreateMode = secret ? Secret : Public,
+        UnixCreateMode = readers == Readers.Owner ? Secret : Public,
     });
 
     static int _temporaries;
@@ -109,7 +112,7 @@ static class Files
     /// or <c>NAME.2.tmp</c>… while others write the same. What a crash leaves under such a name is swept at the next
     /// start.
     /// </summary>
-    public static FileStream CreateTemporary(string path, bool secret = false)
+    public static FileStream CreateTemporary(string path, Readers readers = Readers.All)
     {
         path = Path.GetFullPath(path);
         for (var n = 1; ; n++)
@@ -120,7 +123,7 @@ static class Files
             try
             {
                 Failpoint.Before(DiskAct.Create, temporary);
-                var file = CreateNew(temporary, secret);
+                var file = CreateNew(temporary, readers);
                 try
                 {
                     Failpoint.After(DiskAct.Create, temporary);

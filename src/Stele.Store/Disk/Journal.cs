@@ -6,7 +6,7 @@ namespace Stele.Disk;
 sealed record JournalOptions
 {
     /// <summary>Readable by its owner alone.</summary>
-    public bool Secret { get; init; }
+    public Readers Readers { get; init; }
 
     /// <summary>
     /// To read: no byte of any file changes, no file is made, and nothing is taken; where there is no journal it reads
@@ -68,9 +68,10 @@ sealed class Journal : IDisposable
     /// How much may wait before <see cref="TryAppend(byte, ReadOnlySpan{byte}, out Task{long})"/> says busy.
     /// </param>
     /// <exception cref="IOException">Open elsewhere, or damaged elsewhere than at its very end.</exception>
-    public static Journal Open(string path, Action<ReadOnlySpan<JournalRecord>> committed, bool secret = false,
-        long queueBytes = 64 << 20, Func<string, JournalFile>? file = null, FileAccess access = FileAccess.ReadWrite) =>
-        Open(path, new JournalOptions { Secret = secret, Access = access, QueueBytes = queueBytes, File = file },
+    public static Journal Open(string path, Action<ReadOnlySpan<JournalRecord>> committed,
+        Readers readers = Readers.All, long queueBytes = 64 << 20,
+        Func<string, JournalFile>? file = null, FileAccess access = FileAccess.ReadWrite) =>
+        Open(path, new JournalOptions { Readers = readers, Access = access, QueueBytes = queueBytes, File = file },
             committed);
 
     public static Journal Open(string path, JournalOptions options, Action<ReadOnlySpan<JournalRecord>> committed)
@@ -106,11 +107,11 @@ sealed class Journal : IDisposable
     Journal(string path, JournalOptions options, JournalScan.Visitor found, Action<RecordBatch, long> committed)
     {
         (_path, _access) = (path, options.Access);
-        if (!IsRead) Files.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!, options.Secret);
+        if (!IsRead) Files.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!, options.Readers);
         _lock = IsRead ? JournalFile.LockIfEverOpened(path) : JournalFile.Lock(path);
         try
         {
-            if (!IsRead && options.GoOnFrom?.Invoke() is { } kept) ReplaceHeld(path, kept, options.Secret);
+            if (!IsRead && options.GoOnFrom?.Invoke() is { } kept) ReplaceHeld(path, kept, options.Readers);
             _files = new JournalFiles(path, options, segments => StartFrom(segments, options.StartFrom), found);
         }
         catch
@@ -158,15 +159,16 @@ sealed class Journal : IDisposable
     /// Puts a journal of just these records, in one file, in the place of another, durably and at once. The path must
     /// not be open.
     /// </summary>
-    public static void Replace(string path, IEnumerable<(byte Kind, byte[] Bytes)> records, bool secret = false)
+    public static void Replace(string path, IEnumerable<(byte Kind, byte[] Bytes)> records,
+        Readers readers = Readers.All)
     {
         using var held = JournalFile.Lock(path);
-        ReplaceHeld(path, records, secret);
+        ReplaceHeld(path, records, readers);
     }
 
-    static void ReplaceHeld(string path, IEnumerable<(byte Kind, byte[] Bytes)> records, bool secret)
+    static void ReplaceHeld(string path, IEnumerable<(byte Kind, byte[] Bytes)> records, Readers readers)
     {
-        var file = Files.CreateTemporary(path, secret);
+        var file = Files.CreateTemporary(path, readers);
         try
         {
             using (file)

@@ -7,9 +7,9 @@ namespace Stele.Disk;
 /// </summary>
 static class JournalCut
 {
-    public static void Rewrite(string path, Func<JournalRecord, bool> keep, bool secret = false)
+    public static void Rewrite(string path, Func<JournalRecord, bool> keep, Readers readers = Readers.All)
     {
-        var file = Files.CreateTemporary(path, secret);
+        var file = Files.CreateTemporary(path, readers);
         try
         {
             using (file)

@@ -11,23 +11,23 @@ abstract class JournalFile : IDisposable
 {
     readonly SafeFileHandle _file;
 
-    sealed class OnDisk(string path, bool secret) : JournalFile(path, secret);
+    sealed class OnDisk(string path, Readers readers) : JournalFile(path, readers);
 
     sealed class Unwritable(string path) : JournalFile(path, File.OpenHandle(path, FileMode.Open, FileAccess.Read,
         FileShare.ReadWrite));
 
     /// <summary>Opens the file, making it first if need be. A writer holds the journal's lock.</summary>
-    public static JournalFile Open(string path, bool secret) => new OnDisk(path, secret);
+    public static JournalFile Open(string path, Readers readers) => new OnDisk(path, readers);
 
     /// <summary>Opens the file, which is there, to be read: it takes no writes.</summary>
     public static JournalFile OpenToRead(string path) => new Unwritable(path);
 
     JournalFile(string path, SafeFileHandle file) => (Path, _file) = (path, file);
 
-    protected JournalFile(string path, bool secret = false)
+    protected JournalFile(string path, Readers readers = Readers.All)
     {
         Path = path;
-        if (!File.Exists(path)) Files.Write(path, JournalFrame.NewFile(JournalFrame.NewSalt()), secret);
+        if (!File.Exists(path)) Files.Write(path, JournalFrame.NewFile(JournalFrame.NewSalt()), readers);
         _file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
     }
 

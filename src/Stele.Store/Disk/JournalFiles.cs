@@ -14,7 +14,7 @@ sealed class JournalFiles : IDisposable
     static readonly byte[] Zeros = new byte[256 << 10];
 
     readonly string _path;
-    readonly bool _secret;
+    readonly Readers _readers;
     readonly long _segmentBytes;
     readonly Func<string, JournalFile>? _open;
 
@@ -51,7 +51,7 @@ sealed class JournalFiles : IDisposable
         JournalScan.Visitor found)
     {
         var isRead = options.Access == FileAccess.Read;
-        (_path, _secret, _segmentBytes) = (path, options.Secret, options.SegmentBytes);
+        (_path, _readers, _segmentBytes) = (path, options.Readers, options.SegmentBytes);
         _open = isRead ? JournalFile.OpenToRead : options.File;
         var segments = JournalSegment.List(path);
         if (segments.Count == 0)
@@ -95,7 +95,7 @@ sealed class JournalFiles : IDisposable
     /// <summary>The number that the next record gets.</summary>
     public long Next { get; private set; }
 
-    JournalFile OpenFile(string path) => _open is { } open ? open(path) : JournalFile.Open(path, _secret);
+    JournalFile OpenFile(string path) => _open is { } open ? open(path) : JournalFile.Open(path, _readers);
 
     // ---- Writing: one thread
 
@@ -149,7 +149,7 @@ sealed class JournalFiles : IDisposable
         FileStream file;
         try
         {
-            file = room ?? Files.CreateTemporary(_path, _secret);
+            file = room ?? Files.CreateTemporary(_path, _readers);
         }
         catch (IOException e) when (DiskTrouble.LacksDescriptors(e))
         {
@@ -180,7 +180,7 @@ sealed class JournalFiles : IDisposable
         FileStream? file = null;
         try
         {
-            file = Files.CreateTemporary(_path, _secret);
+            file = Files.CreateTemporary(_path, _readers);
             for (long made = 0; made < _segmentBytes && !Volatile.Read(ref _closing); made += Zeros.Length)
                 Files.Fill(file, Zeros.AsSpan(0, (int)Math.Min(Zeros.Length, _segmentBytes - made)));
             Files.Flush(file);
@@ -227,7 +227,7 @@ sealed class JournalFiles : IDisposable
             file.Length = end + JournalFrame.Header;
             file.Sync();
         }
-        Files.Write(segment.BasisPath, JournalFrame.Basis(segment.First, basis), _secret);
+        Files.Write(segment.BasisPath, JournalFrame.Basis(segment.First, basis), _readers);
     }
 
     // ---- Reading

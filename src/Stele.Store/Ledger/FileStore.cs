@@ -170,7 +170,7 @@ sealed class FileStore : ILedgerStore
         }
 
         public Digest Import(long first, SegmentPart part, Action<Stream> export) =>
-            Files.WriteStream(store.PathOf(first, part), secret: false, export).Digest;
+            Files.WriteStream(store.PathOf(first, part), Readers.All, export).Digest;
 
         public void Put(string name, ReadOnlySpan<byte> bytes, Durability durability)
         {

@@ -34,6 +34,13 @@ sealed class Findings(string root)
         foreach (var one in violations) Wrong(one with { Path = System.IO.Path.Combine(folder, one.Path) });
     }
 
+    /// <summary>Whether anything is wrong below a folder.</summary>
+    public bool IsWrongIn(string folder) =>
+        Violations.Any(v => v.Path.StartsWith(Below(folder) + "/", StringComparison.Ordinal));
+
+    /// <summary>Something that can be made again.</summary>
+    public void WrongDerived(string path, string problem) => Wrong(new(path, problem, Damage.Derived));
+
     void Wrong(Violation violation) => Violations.Add(violation with { Path = Below(violation.Path) });
 
     public void Remark(string path, string what) => Remarks.Add($"{Below(path)}: {what}");

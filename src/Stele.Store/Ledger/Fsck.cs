@@ -54,7 +54,7 @@ static class Fsck
         {
             if (batch.IsEmpty && tree.Size < limit)
             {
-                CheckBasis(store, segment, tree, segment.First == segments[0].First, lastNote, wrong);
+                CheckBasis(store, segment, segments[0].First, tree, lastNote, wrong);
                 if (tree.Size == published?.Size) root = tree.Root;
             }
             foreach (var record in batch)
@@ -130,9 +130,11 @@ static class Fsck
     /// What a segment's basis says must be what the entries before it give. Where those are gone, it is all there is to
     /// go on from; the checkpoint's root then says whether it was right.
     /// </summary>
-    static void CheckBasis(ILedgerStore store, LedgerSegment segment, Tree tree, bool first, string? note,
+    /// <param name="begin">The entry that the journal begins with.</param>
+    static void CheckBasis(ILedgerStore store, LedgerSegment segment, long begin, Tree tree, string? note,
         List<Violation> wrong)
     {
+        var first = segment.First == begin;
         if (!segment.HasBasis && (!first || segment.First == 0)) return;
         var name = $"{segment.Name}.basis";
         try

@@ -87,7 +87,7 @@ sealed class Log : LogReader, IDisposable
     {
         (_writer, _tree, _signer, _time, _options) = (writer, tree, signer, time, options);
         _untilClosing = _closing.Token;
-        _replication = new Replication(key, tree, new SemaphoreSlim(1));
+        _replication = new Replication(key, tree, options.SegmentBytes, new SemaphoreSlim(1));
         _growth = new Growth(store, key, tree, _replication, signer);
         _publisher = new Publisher(this, objects, tree, options, time);
         _sealer = new Sealer(writer, _publisher, options, time, e => _queue!.Fail(e), _untilClosing);

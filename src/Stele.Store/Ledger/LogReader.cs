@@ -6,11 +6,12 @@ namespace Stele.Ledger;
 /// <summary>
 /// A log as it is read: entries, tiles, bundles, proofs and roots, by anybody at any time. Invariant: everything up to
 /// <see cref="Size"/> is durable and under <see cref="Checkpoint"/>, and can be read and proved, however the log grows
-/// meanwhile; nothing beyond it is shown.
+/// meanwhile; nothing beyond it is shown. An entry that is read is the one that the checkpoint covers, whatever became
+/// of the objects meanwhile: a bundle out of the store is proved to be in the tree.
 /// </summary>
 abstract class LogReader
 {
-    const int CachedTiles = 512;
+    const int CachedTiles = 512, CachedBundles = 16;
 
     /// <summary>What the log is at one moment. Replaced whole.</summary>
     internal sealed record Moment(long Size, Digest Root, string Checkpoint, Frontier Frontier);
@@ -18,6 +19,7 @@ abstract class LogReader
     readonly LogObjects _objects;
     readonly LogTree _tree;
     readonly ConcurrentDictionary<(int, long), Digest[]> _cache = new();
+    readonly ConcurrentDictionary<long, byte[][]> _bundles = new();
     readonly Waiters _waiters;
     volatile Moment _head = new(0, Merkle.EmptyRoot, "", new Frontier());
 
@@ -93,17 +95,17 @@ abstract class LogReader
     public Task WaitBeyond(long size, CancellationToken cancellation) => _waiters.Beyond(size, cancellation);
 
     /// <summary>One entry's bytes.</summary>
+    /// <exception cref="IOException">What is stored as this entry is another.</exception>
     public byte[] ReadEntry(long index)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(index);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Size);
         MustBeHere(index);
-        return _tree.EntryAtEdge(index) ?? Proof.Tile.DecodeBundle(
-            _tree.Read(Proof.Tile.Entries, index / Proof.Tile.Full, Proof.Tile.Full),
-            Proof.Tile.Full)[index % Proof.Tile.Full];
+        return _tree.EntryAtEdge(index) ?? Proven(index / Proof.Tile.Full)[index % Proof.Tile.Full];
     }
 
     /// <summary>The entries [from, to), a bundle at a time.</summary>
+    /// <exception cref="IOException">What is stored as one of them is another.</exception>
     public IEnumerable<byte[]> ReadEntries(long from, long to)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(from);
@@ -116,12 +118,44 @@ abstract class LogReader
             for (var at = from; at < to;)   // walked again, it begins from the start
             {
                 var n = at / Proof.Tile.Full;
-                var width = (int)Math.Min(to - n * Proof.Tile.Full, Proof.Tile.Full);
-                foreach (var entry in Proof.Tile.DecodeBundle(Bundle(n, width)!, width)
-                    .AsSpan((int)(at % Proof.Tile.Full)).ToArray()) yield return entry;
-                at = n * Proof.Tile.Full + width;
+                var end = Math.Min(to, (n + 1) * Proof.Tile.Full);
+                var entries = _tree.BundleInMemory(n) ?? Proven(n);
+                for (; at < end; at++) yield return entries[at % Proof.Tile.Full];
             }
         }
+    }
+
+    /// <summary>The entries of a full bundle.</summary>
+    byte[][] Proven(long n)
+    {
+        if (_bundles.TryGetValue(n, out var known)) return known;
+        byte[][] entries;
+        try
+        {
+            entries = Proof.Tile.DecodeBundle(_tree.Read(Proof.Tile.Entries, n, Proof.Tile.Full), Proof.Tile.Full);
+        }
+        catch (FormatException e)
+        {
+            throw new IOException($"{new Tile(Proof.Tile.Entries, n)} of {Origin} is damaged: {e.Message}", e);
+        }
+        var leaves = entries.Select(e => Merkle.Leaf(e)).ToArray();
+        // Its first leaf's proof goes through the roots of all its other parts.
+        var (first, head) = (n * Proof.Tile.Full, _head);
+        var (size, root) = first + Proof.Tile.Full <= head.Size ? (head.Size, head.Root) : _tree.Now;
+        if (!IsIn(first, size, root, leaves))
+            throw new IOException(
+                $"{new Tile(Proof.Tile.Entries, n)} of {Origin} does not hold the entries that the checkpoint over "
+                + $"{size} covers, or the hashes that say so are damaged");
+        if (_bundles.Count >= CachedBundles) _bundles.Clear();
+        return _bundles[n] = entries;
+    }
+
+    bool IsIn(long first, long size, Digest root, Digest[] leaves)
+    {
+        var proof = Proofs.Inclusion(first, size, Subtree(size));
+        for (var (level, at) = (0, 1); at < leaves.Length; level++, at *= 2)
+            proof[level] = Merkle.Perfect(leaves.AsSpan(at, at));
+        return Proofs.VerifyInclusion(first, size, leaves[0], proof, root);
     }
 
     void MustBeHere(long index)

@@ -72,6 +72,22 @@ sealed class LogTree
         lock (Gate) return index / Tile.Full == _tree.Size / Tile.Full ? _tree.Entry(index) : null;
     }
 
+    /// <summary>The entries of a bundle that is not full or not stored yet; null for the others.</summary>
+    public byte[][]? BundleInMemory(long n)
+    {
+        lock (Gate)
+            return n == _tree.Size / Tile.Full
+                ? Tile.DecodeBundle(_tree.Partial(Tile.Entries, _tree.Width(Tile.Entries)), _tree.Width(Tile.Entries))
+                : _unwritten.TryGetValue((Tile.Entries, n), out var full)
+                    ? Tile.DecodeBundle(full.Rented.AsSpan(0, full.Length), Tile.Full) : null;
+    }
+
+    /// <summary>What the tree is now, signed for or not.</summary>
+    public (long Size, Digest Root) Now
+    {
+        get { lock (Gate) return (_tree.Size, _tree.Root); }
+    }
+
     /// <summary>The first hashes or entries of a tile that the tree has in that width.</summary>
     public byte[] Read(int level, long n, int width)
     {

@@ -58,9 +58,9 @@ sealed class NoteSigner : IDisposable
             throw new IOException($"{keyFile} is there already; a key that signs notes is not overwritten");
         var seed = RandomNumberGenerator.GetBytes(SeedSize);
         var signer = new NoteSigner(name, type, seed);
-        Files.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(keyFile))!, secret: true);
-        Files.Write(keyFile,
-            $"{first}{Prefix}{name}+{signer.Key.Id.ToString("x8", CultureInfo.InvariantCulture)}+{Base64.Encode([(byte)type, .. seed])}\n", secret: true);
+        Files.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(keyFile))!, Readers.Owner);
+        var id = signer.Key.Id.ToString("x8", CultureInfo.InvariantCulture);
+        Files.Write(keyFile, $"{first}{Prefix}{name}+{id}+{Base64.Encode([(byte)type, .. seed])}\n", Readers.Owner);
         CryptographicOperations.ZeroMemory(seed);
         return signer;
     }
@@ -82,7 +82,7 @@ sealed class NoteSigner : IDisposable
     {
         var text = File.ReadAllText(keyFile);
         if (!text.StartsWith(FormatLine, StringComparison.Ordinal)) Files.Write(keyFile, FormatLine + text,
-            secret: true);
+            Readers.Owner);
     }
 
     public static NoteSigner Parse(string text)

@@ -11,8 +11,9 @@ namespace Stele.Ledger;
 /// signature of the log's key and a proof do not lead to, and two histories under one key are never both taken.
 /// </summary>
 /// <param name="tree">Its lock also covers what is known here; the log's thread changes it.</param>
+/// <param name="segmentBytes">About how large a segment grows before the next begins.</param>
 /// <param name="extending">One extension at a time. Never disposed: at closing its holder still gives it back.</param>
-sealed class Replication(VerifierKey key, LogTree tree, SemaphoreSlim extending)
+sealed class Replication(VerifierKey key, LogTree tree, long segmentBytes, SemaphoreSlim extending)
 {
     Frontier _lastFrontier = new();               // the tree at the newest checkpoint's record
     long _provedTo;                               // how far the entries were proved to be those of some checkpoint
@@ -52,6 +53,13 @@ sealed class Replication(VerifierKey key, LogTree tree, SemaphoreSlim extending)
                 .ToArray();
             if (!queue.TryAppend(records, out var integrated, Completion.Released)) throw Log.Busy();
             await integrated;
+            // After a long way the note once more, as the first record of the next segment: a basis in the middle of
+            // the way is none to go on from, and this one is.
+            if (ahead is null && records.Sum(r => (long)r.Item2.Length) >= segmentBytes)
+            {
+                if (!queue.TryAppend(records[^1..], out integrated, Completion.Released)) throw Log.Busy();
+                await integrated;
+            }
             return Extension.Extended;
         }
         finally

@@ -39,7 +39,8 @@ sealed class StoredLog : LogReader, IDisposable
     {
         _held = held;
         var published = PublishedCheckpoint.Of(store, Key);
-        var growth = new Growth(store, Key, tree, new Replication(Key, tree, new SemaphoreSlim(1)), signer);
+        var growth = new Growth(store, Key, tree,
+            new Replication(Key, tree, long.MaxValue, new SemaphoreSlim(1)), signer);
         if (store.Segments() is [var first, ..])
         {
             store.Sync();

@@ -130,6 +130,9 @@ sealed class Tree(Action<Tile, ReadOnlyMemory<byte>> full)
         }
         var entries = saved[at..];
         var bundle = Tile.DecodeBundle(entries, Width(Tile.Entries));
+        for (var i = 0; i < bundle.Length; i++)
+            if (Merkle.Leaf(bundle[i]) != Digest.From(_levels[0].AsSpan(i * Digest.Size, Digest.Size)))
+                throw new FormatException($"the right edge of a tree of {Size} entries has other entries than hashes");
         if (_bundle.Length < entries.Length) _bundle = new byte[entries.Length];
         entries.CopyTo(_bundle);
         var end = 0;

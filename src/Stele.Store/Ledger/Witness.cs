@@ -83,7 +83,7 @@ sealed class Witness : IDisposable
     /// <exception cref="FormatException">A name that no note carries.</exception>
     public static Witness Open(string folder, string? name, IEnumerable<VerifierKey> logs, TimeProvider time)
     {
-        Files.CreateDirectory(folder, secret: true);
+        Files.CreateDirectory(folder, Readers.Owner);
         var held = JournalFile.Lock(Path.Combine(folder, "lock"));
         var signers = new List<NoteSigner>();
         try

@@ -208,7 +208,7 @@ sealed class Routes(LogReader log, BlobStore blobs, Admission admission, Cosigne
         (int)Math.Min(http.Number("count") ?? 1000, LogLines.MaxLines)));
 
     public Task Status(HttpContext http) =>
-        View(http, (state, now) => Control.Views.Status.Of(state, admission.Replay.Entries, now));
+        View(http, (state, now) => Control.Views.Status.Of(state, admission.Replay, now));
 
     public Task Differences(HttpContext http) => View(http, (state, _) =>
         Diff.Of(state, _find, Release(http, state, "from"), Release(http, state, "to")));

@@ -71,11 +71,13 @@ sealed class ServerHost : IAsyncDisposable
         {
             folder.Raise();
             var blobs = new BlobStore(folder.Blobs);
-            admission = Admission.Start(log, blobs, serverKey, time);
+            admission = Admission.Start(log, blobs, serverKey, time,
+                new KeptFold(folder.State, folder.StateKey, options.Fold));
             if (admission.Replay.State.Ledger != trust.Genesis)
                 throw new FormatException(
                     $"the trust file pins the ledger {trust.Genesis}, the folder holds {admission.Replay.State.Ledger}");
             report ??= _ => { };
+            if (admission.SnapshotError is { } unkept) report(unkept + "; the next start folds the whole ledger");
             var cosigned = new CosignedCheckpoints(log, options.Witnesses?.Quorum, folder.Cosigned);
             if (options.Witnesses is { } known && cosigned.Published is { } shown)
             {

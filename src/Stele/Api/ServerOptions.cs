@@ -44,6 +44,9 @@ sealed record ServerOptions
     /// </summary>
     public WitnessOptions? Witnesses { get; init; }
 
+    /// <summary>Where the fold begins at the start.</summary>
+    public FoldFrom Fold { get; init; }
+
     /// <summary>The longest that a request for the next checkpoint may wait. Default one minute.</summary>
     public TimeSpan MaxWait { get; init; } = TimeSpan.FromMinutes(1);
 }

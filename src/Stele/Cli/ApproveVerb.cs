@@ -60,12 +60,12 @@ static class ApproveVerb
 
     static async Task<int> Approving(Call call)
     {
-        var action = call.Get<string>("--action") ?? Deployment.Deploy;
-        if (action == Deployment.Canary)
+        var action = call.Get<string>("--action") is { } word ? Deployment.Actions.Find(word) : DeploymentAction.Deploy;
+        if (action == DeploymentAction.Canary)
             throw call.Wrong("a canary's shares are part of what is approved",
                 "give the new release's: --canary PERCENT");
-        if (action is not (Deployment.Deploy or Deployment.Rollback))
-            throw call.Wrong($"--action takes deploy or rollback, not '{action}'");
+        if (action is not (DeploymentAction.Deploy or DeploymentAction.Rollback))
+            throw call.Wrong($"--action takes deploy or rollback, not '{call.Get<string>("--action")}'");
         var percent = call.Get<int?>("--canary");
         if (percent is < 1 or > 99) throw call.Wrong("--canary takes 1 to 99");
         if (percent is not null && call.Get<string>("--action") is not null)
@@ -84,7 +84,7 @@ static class ApproveVerb
         await using var desk = await Desk.Open(call);
         var place = Place.Known(call.Need("system/env"), desk.State);
         var release = desk.Release(call.Need("release"));
-        if (percent is not null) action = Deployment.Canary;
+        var act = percent is null ? action.Value : DeploymentAction.Canary;
         ImmutableArray<Route> routes = percent is { } share
             ? DeployVerb.Canary(desk, place, call.Get<string>("--beside") is { } other ? desk.Release(other) : release,
                 share)
@@ -98,11 +98,11 @@ static class ApproveVerb
                 "name the new one: --beside NEW");
         var head = desk.State.Environment(place.System, place.Environment).Head;
         var policies = desk.State.PoliciesFor(place.System, place.Environment);
-        var shown = Shown.Document(desk.State, release, place.System, place.Environment, action, routes, now);
+        var shown = Shown.Document(desk.State, release, place.System, place.Environment, act, routes, now);
         if (!call.Terminal.Json)
         {
             var t = call.Terminal;
-            t.Line($"{action} {Terminal.Bold(release.Name)} {release.Digest} → {place}");
+            t.Line($"{Deployment.Actions[act]} {Terminal.Bold(release.Name)} {release.Digest} → {place}");
             t.Line("made of");
             t.Table(release.Components.Select(c =>
                 new[] { c.Role, c.Name, c.Digest.Short, PolicyInput.Name(desk.State.StrengthOf(c.Digest)) }), "  ");
@@ -132,13 +132,13 @@ static class ApproveVerb
             if (ask && !await t.Confirm("approve this?", call.Stop))
                 throw new CliError("not approved: nothing was signed");
         }
-        return await desk.Submit(new Approval(release.Digest, place.System, place.Environment, action, routes,
+        return await desk.Submit(new Approval(release.Digest, place.System, place.Environment, act, routes,
             head?.Entry, policies, Digest.Of(shown.ToBytes()), expires)
         {
             Ledger = desk.State.Ledger,
             Nonce = Home.NewId(),
             Issued = now
-        }, $"approved: {action} {release.Name} → {place}, until {Terminal.Time(expires)}");
+        }, $"approved: {Deployment.Actions[act]} {release.Name} → {place}, until {Terminal.Time(expires)}");
     }
 
     static async Task<int> Withdraw(Call call)
@@ -171,8 +171,8 @@ static class ApproveVerb
 
     /// <summary>What an approval lets happen: the action, and a canary's shares.</summary>
     public static string Spell(Approval a, Desk desk) => a.Routes.Length > 1
-        ? $"{a.Action} ({Shares(a.Routes, desk)})"
-        : a.Action;
+        ? $"{Deployment.Actions[a.Action]} ({Shares(a.Routes, desk)})"
+        : Deployment.Actions[a.Action];
 
     static string Shares(ImmutableArray<Route> routes, Desk desk) =>
         string.Join(", ", routes.Select(r => $"{desk.NameOf(r.Release)} {r.Weight} %"));

@@ -71,7 +71,7 @@ static class AuditVerb
     {
         if (await Offered(node, log, call.Stop) is { } packed || (packed = OnDisk(call, log, folders)) is not null)
             return packed;
-        return log.Anchor is { Size: > 0 } && log.Status != LogStatement.Lost
+        return log.Anchor is { Size: > 0 } && log.Status != LogAction.Lost
             ? throw new CliError(
                 $"the decision log {log.Origin} is not to be had: no node gives it, and its folder is not on this "
                 + $"machine or in use",

@@ -27,6 +27,7 @@ static class CommandLine
             new Option<bool>("--json") { Recursive = true },
             new Option<string>("--data") { Recursive = true, HelpName = "DIR" },
             new Option<string>("--home") { Recursive = true, HelpName = "DIR" },
+            new Option<bool>("--from-zero") { Recursive = true },
         };
         var top = new Verb("stele", "", intro, [], null) { Verbs = verbs };
         var known = new Dictionary<Command, Verb> { [root] = top };
@@ -53,13 +54,24 @@ static class CommandLine
                 if (UsageError.Of(parsed, known[command], Path(command)) is { } wrong) throw wrong;
             }
             // Signals are heard once, by the outermost command; one that runs inside another is stopped by that one.
-            return await parsed.InvokeAsync(new InvocationConfiguration
+            var configuration = new InvocationConfiguration
             {
                 EnableDefaultExceptionHandler = false,
                 ProcessTerminationTimeout = stop.CanBeCanceled ? null : TimeSpan.FromSeconds(30),
                 Output = stage.Output,
                 Error = stage.Error
-            }, stop);
+            };
+            try
+            {
+                return await parsed.InvokeAsync(configuration, stop);
+            }
+            catch (Proof.Governance.NodeException e) when (call is { HasActed: false, Terminal.Answered: false })
+            {
+                // It is discarded by now: this time everything is folded from the first entry.
+                call.Terminal.Note(
+                    $"{e.Message}: the ledger is folded again from its first entry");
+                return await parsed.InvokeAsync(configuration, stop);
+            }
         }
         catch (OperationCanceledException)
         {
@@ -70,8 +82,10 @@ static class CommandLine
             failure = Environment.GetEnvironmentVariable("STELE_TRACE") == "1" ? ErrorText.WithStack(e)
                 : ErrorText.Of(e);
         }
-        var json = args.Contains("--json") && call is not { Terminal.Answered: true };
-        Terminal.Failed(call, stage, failure, json);
+        var form = args.Contains("--json") && call is not { Terminal.Answered: true }
+            ? OutputForm.Json
+            : OutputForm.Text;
+        Terminal.Failed(call, stage, failure, form);
         return failure.Exit;
     }
 

@@ -37,8 +37,8 @@ static class DeployVerb
         var place = Place.Known(call.Need("system/env"), desk.State);
         var release = desk.Release(call.Need("release"));
         if (percent is not { } share)
-            return await Move(desk, call, place, Deployment.Deploy, [new Route(release.Digest, 100)]);
-        return await Move(desk, call, place, Deployment.Canary, Canary(desk, place, release, share));
+            return await Move(desk, call, place, DeploymentAction.Deploy, [new Route(release.Digest, 100)]);
+        return await Move(desk, call, place, DeploymentAction.Canary, Canary(desk, place, release, share));
     }) { Needs = Needs };
 
     public static Verb Rollback => new("rollback", "return an environment to a release it ran before (deployers)", """
@@ -61,18 +61,19 @@ static class DeployVerb
     {
         await using var desk = await Desk.Open(call);
         var place = Place.Known(call.Need("system/env"), desk.State);
-        if (call.Get<bool>("--halt")) return await Move(desk, call, place, Deployment.Halt, []);
+        if (call.Get<bool>("--halt")) return await Move(desk, call, place, DeploymentAction.Halt, []);
         var head = desk.State.Environment(place.System, place.Environment).Head ?? throw new CliError(
             $"{place} runs nothing, and never did", $"deploy a release first: stele deploy RELEASE {place}");
         var to = call.Get<string>("--to") is { } name ? desk.Release(name).Digest
-            : head.Action is Deployment.Halt or Deployment.Rollback
+            : head.Action is DeploymentAction.Halt or DeploymentAction.Rollback
                 ? throw new CliError(
-                    $"the last act in {place} was a {head.Action}: what ran before it was stopped on purpose",
+                    $"the last act in {place} was a {Deployment.Actions[head.Action]}: what ran before it was "
+                    + "stopped on purpose",
                     $"name the release to return to: stele rollback {place} --to RELEASE")
             : head.PreviousRoutes is [var previous] ? previous.Release
             : throw new CliError($"there is no single release that ran in {place} before the present one",
                 $"name it: stele rollback {place} --to RELEASE");
-        return await Move(desk, call, place, Deployment.Rollback, [new Route(to, 100)]);
+        return await Move(desk, call, place, DeploymentAction.Rollback, [new Route(to, 100)]);
     }) { Needs = Needs };
 
     /// <summary>The routes of a canary and the one release that runs.</summary>
@@ -82,13 +83,15 @@ static class DeployVerb
             : throw new CliError("a canary needs one running release, and there is not one",
                 $"deploy a release first: stele deploy RELEASE {place}");
 
-    static async Task<int> Move(Desk desk, Call call, Place place, string action, ImmutableArray<Route> routes)
+    static async Task<int> Move(Desk desk, Call call, Place place, DeploymentAction action,
+        ImmutableArray<Route> routes)
     {
         var head = desk.State.Environment(place.System, place.Environment).Head;
+        var word = Deployment.Actions[action];
         var done = routes.IsEmpty
-            ? $"{action} {place}"
-            : $"{action} {string.Join(", ", routes.Select(r => desk.NameOf(r.Release)))} → {place}";
-        var wait = call.Get<bool>("--wait") && action != Deployment.Halt;
+            ? $"{word} {place}"
+            : $"{word} {string.Join(", ", routes.Select(r => desk.NameOf(r.Release)))} → {place}";
+        var wait = call.Get<bool>("--wait") && action != DeploymentAction.Halt;
         var (entry, leaf) = await desk.Sign(new Deployment(place.System, place.Environment, action, head?.Entry, routes)
         {
             Ledger = desk.State.Ledger,

@@ -55,9 +55,9 @@ sealed class Desk : IAsyncDisposable
         try
         {
             home.PrivateCache();
-            replica = await Replica.Open(System.IO.Path.Combine(home.Cache, trust.Genesis.Hex), trust, server,
-                call.Clock,
-                holding: Holding.WhileStoring);
+            var folder = System.IO.Path.Combine(home.Cache, trust.Genesis.Hex);
+            replica = await Replica.Open(folder, trust, server, call.Clock, holding: Holding.WhileStoring,
+                kept: new KeptFold(System.IO.Path.Combine(folder, "state"), home.StateKey, call.Fold));
             var desk = new Desk(call, home, server, replica);
             await desk.Sync();
             call.Terminal.Clear();
@@ -133,6 +133,7 @@ sealed class Desk : IAsyncDisposable
     /// <exception cref="CliError">It was refused: code, message and the rules' outcomes are in the message.</exception>
     public async Task<(long Entry, Digest Leaf)> HandIn(Envelope envelope)
     {
+        _call.HasActed = true;
         var admitted = await Server.Submit(envelope, _call.Stop);
         switch (admitted)
         {
@@ -153,7 +154,8 @@ sealed class Desk : IAsyncDisposable
     static IEnumerable<string> Say(Problem p) =>
     [
         $"refused ({p.Code}): {p.Message}{(p.Refusal is { } entry ? $" [recorded in entry {entry}]" : "")}",
-        .. p.Rules.Where(r => !r.Allows).Skip(1).Select(r => $"       also {r.Rule}: {r.Message ?? r.Result}"),
+        .. p.Rules.Where(r => !r.Allows).Skip(1)
+            .Select(r => $"       also {r.Rule}: {r.Message ?? RuleOutcome.Results[r.Result]}"),
     ];
 
     /// <summary>Signs, hands in, and says what became of it. The verb's exit code.</summary>
@@ -208,7 +210,7 @@ sealed class Desk : IAsyncDisposable
     public Digest Artifact(string text)
     {
         if (Digest.TryParse(text, out var digest)) return digest;
-        foreach (var folded in Replay.Entries.Reverse())
+        foreach (var folded in Replay.NewestOf<Origin>())
             if (folded.Statement is Origin o && o.Outputs.LastOrDefault(x => x.Name == text) is { } subject)
                 return subject.Digest;
         throw new CliError($"no artifact '{text}' has an origin in this ledger",
@@ -270,7 +272,7 @@ sealed class Desk : IAsyncDisposable
                 throw new CliError(
                     $"{place} was moved on by entry {newest} before a node said that it runs entry {head.Entry}",
                     $"stele status {place}");
-            var seen = Status.AboutHead(State, Replay.Entries, place.System, place.Environment, head).ToArray();
+            var seen = Status.AboutHead(State, Replay, place.System, place.Environment, head).ToArray();
             if (seen.Length == head.Routes.Length && seen.All(s => Status.Runs(s.Observation)))
                 return seen.Max(s => s.Entry.Index);
             var (said, final) = node is null ? (null, false) : await Said(node, place, head.Entry);

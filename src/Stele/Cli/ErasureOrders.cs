@@ -101,7 +101,7 @@ sealed class ErasureOrders : IDisposable
     /// <summary>Writes the draft, if anything is in it.</summary>
     public void Write()
     {
-        if (File is { } file) Files.Write(file, Drafted(_draft), secret: true);
+        if (File is { } file) Files.Write(file, Drafted(_draft), Readers.Owner);
     }
 
     static byte[] Drafted(IEnumerable<Envelope> all) => Json.Object(("envelopes",
@@ -138,12 +138,12 @@ sealed class ErasureOrders : IDisposable
         }
         foreach (var statement in all.Select(e => StatementKinds.Parse(e.Payload)))
             _call.Terminal.Note(statement is Erasure x
-                ? $"erase {EraseVerb.Records(x.Count)} of {x.Log}, among [{x.From}, {x.To}), by {x.Cause}; signed "
-                    + $"first at {Terminal.Time(x.Issued)}"
+                ? $"erase {EraseVerb.Records(x.Count)} of {x.Log}, among [{x.From}, {x.To}), by "
+                    + $"{Erasure.Causes[x.Cause]}; signed first at {Terminal.Time(x.Issued)}"
                 : $"raise the floor of {((Retention)statement).Log} to {((Retention)statement).Floor}");
         using var key = _desk.Home.Key();
         all = [.. all.Select(e => e.SignedAlso(key))];
-        Files.Write(file, Drafted(all), secret: true);
+        Files.Write(file, Drafted(all), Readers.Owner);
         return all;
     }
 

@@ -30,6 +30,9 @@ static class ErrorText
     {
         NodeClient.SilentException silent => silent.Error,
         ProblemException p => new CliError(p.Problem.Message, HintOf(p.Problem)) { Problem = p.Problem },
+        Proof.Governance.NodeException n => new CliError(n.Message,
+            "what was kept of earlier folds is discarded: give the command again, and it folds the ledger from its "
+            + "first entry"),
         ReplicaException r => new CliError(r.Message, HintOf(r.Fault)),
         BlobException b => new CliError(b.Message, b.Error switch
         {

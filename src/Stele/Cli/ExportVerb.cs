@@ -194,16 +194,11 @@ static class ExportVerb
     static PublicKey KnownKey(Desk desk, Digest id)
     {
         if (desk.State.ServerKey is { } server && server.Id == id) return server;
-        foreach (var folded in desk.Replay.Entries)
-        {
-            IEnumerable<PublicKey> keys = folded.Statement switch
-            {
-                Proof.Statements.MemberStatement m => m.Keys,
-                Proof.Statements.GenesisStatement g => g.Owners.SelectMany(o => o.Keys).Append(g.RecoveryKey),
-                _ => [],
-            };
-            if (keys.FirstOrDefault(k => k.Id == id) is { } found) return found;
-        }
+        var genesis = (Proof.Statements.GenesisStatement)desk.Replay.Entries[0].Statement;
+        var keys = genesis.Owners.SelectMany(o => o.Keys).Append(genesis.RecoveryKey).Concat(
+            desk.Replay.Of<Proof.Statements.MemberStatement>().SelectMany(
+                f => ((Proof.Statements.MemberStatement)f.Statement).Keys));
+        if (keys.FirstOrDefault(k => k.Id == id) is { } found) return found;
         throw new CliError($"this ledger knows no key {id}", "stele log list --json names who signed");
     }
 
@@ -216,7 +211,7 @@ static class ExportVerb
             else call.Terminal.Document(Encoding.UTF8.GetString(bytes));
             return 0;
         }
-        Files.Write(System.IO.Path.GetFullPath(file), bytes, secret: true);
+        Files.Write(System.IO.Path.GetFullPath(file), bytes, Readers.Owner);
         call.Terminal.Result(about.With("file", file).With("bytes", bytes.Length), () =>
         {
             call.Terminal.Line($"{file}  {Terminal.Size(bytes.Length)}");

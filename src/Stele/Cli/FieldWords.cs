@@ -15,7 +15,8 @@ static class FieldWords
     public static string Shown(string kind) => All.FirstOrDefault(w => w.Format == kind).Field ?? kind;
 
     /// <summary>A decision's outcome as people read it.</summary>
-    public static string Outcome(string outcome) => outcome == Decision.Hold ? "needs approval" : outcome;
+    public static string Outcome(DecisionOutcome outcome) =>
+        outcome == DecisionOutcome.Hold ? "needs approval" : Decision.Outcomes[outcome];
 
     /// <summary>A kind that somebody typed, as formats have it.</summary>
     public static string Format(string typed) => All.FirstOrDefault(w => w.Field == typed).Format ?? typed;

@@ -13,7 +13,8 @@ static class HelpText
 
     const string Common = """
         Everywhere: --json prints one JSON value, also for an error; --home DIR (STELE_HOME) is your own configuration; --data DIR (STELE_DATA) is
-        the data folder of a server and node on this machine. Exit codes: 0 done, 1 failed or refused, 2 asked for wrongly, 130 interrupted.
+        the data folder of a server and node on this machine; --from-zero folds the ledger from its first entry and uses nothing that was
+        kept of earlier folds. Exit codes: 0 done, 1 failed or refused, 2 asked for wrongly, 130 interrupted.
         `stele VERB --help` explains a verb.
         """;
 

@@ -70,7 +70,7 @@ static class HoldVerb
                 () => call.Terminal.Line($"{same} is held already, since entry {same.Entry}"));
             return 0;
         }
-        return await desk.Submit(new Hold(Hold.Place, system, environment, log, from, end, null,
+        return await desk.Submit(new Hold(HoldAction.Place, system, environment, log, from, end, null,
             Reasons.Keep(desk.Home, call.Get<string>("--reason")))
         {
             Ledger = desk.State.Ledger,
@@ -88,7 +88,7 @@ static class HoldVerb
         {
             // A retry: the hold of that entry was released before.
             if (entry >= 0 && entry < desk.State.Size
-                && desk.Replay.Entries[(int)entry].Statement is Hold { Action: Hold.Place })
+                && desk.Replay.Entries[(int)entry].Statement is Hold { Action: HoldAction.Place })
             {
                 call.Terminal.Result(Json.Object(("released", entry), ("done", "nothing: it is so already")),
                     () => call.Terminal.Line($"the hold of entry {entry} was released before"));
@@ -96,7 +96,7 @@ static class HoldVerb
             }
             throw new CliError($"entry {entry} placed no hold", "stele hold list shows those that stand");
         }
-        return await desk.Submit(new Hold(Hold.Release, null, null, null, null, null, entry,
+        return await desk.Submit(new Hold(HoldAction.Release, null, null, null, null, null, entry,
             Reasons.Keep(desk.Home, call.Get<string>("--reason")))
         {
             Ledger = desk.State.Ledger,

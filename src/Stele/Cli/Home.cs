@@ -18,6 +18,9 @@ sealed class Home
 
     public string Folder => _path;
     public string Cache => Path.Combine(_path, "cache");
+    /// <summary>By what this home knows its own snapshots of a fold. Out of the cache, which others may write for it.
+    /// </summary>
+    public string StateKey => Path.Combine(_path, "keys", "state.key");
     string ConfigFile => Path.Combine(_path, "config.json");
     string TrustFile => Path.Combine(_path, "trust.json");
     string KeyFile(string name) => Path.Combine(_path, "keys", name + ".pem");
@@ -58,6 +61,7 @@ sealed class Home
     {
         Private(_path);
         Private(Cache);
+        Private(Path.Combine(_path, "keys"));
     }
 
     /// <summary>Sets members of the configuration. What other commands in this home have set meanwhile stays.</summary>
@@ -67,13 +71,13 @@ sealed class Home
         using var alone = Libc.LockDirectory(_path);
         _config = Open(_path)._config;
         foreach (var (name, value) in values) _config = _config.With(name, value);
-        Files.Write(ConfigFile, Terminal.Indented(_config) + "\n", secret: true);   // holds a token
+        Files.Write(ConfigFile, Terminal.Indented(_config) + "\n", Readers.Owner);   // holds a token
     }
 
     /// <summary>Makes a folder of the home, or closes one that is there to everybody but its owner.</summary>
     static void Private(string folder)
     {
-        Files.CreateDirectory(folder, secret: true);
+        Files.CreateDirectory(folder, Readers.Owner);
         Files.Close(folder);
     }
 
@@ -93,7 +97,7 @@ sealed class Home
     {
         MayPin(trust);
         Private(_path);
-        Files.Write(TrustFile, Terminal.Indented(trust.ToJson()) + "\n", secret: true);
+        Files.Write(TrustFile, Terminal.Indented(trust.ToJson()) + "\n", Readers.Owner);
     }
 
     public IEnumerable<string> Keys =>
@@ -135,7 +139,7 @@ sealed class Home
     {
         Private(_path);
         Private(Path.Combine(_path, "keys"));
-        Files.Write(KeyFile(name), key.ToPem(), secret: true);
+        Files.Write(KeyFile(name), key.ToPem(), Readers.Owner);
     }
 
     public static string NewId() => Identity.RandomId.New();

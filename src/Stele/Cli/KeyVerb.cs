@@ -94,8 +94,8 @@ static class KeyVerb
             return k.Public.Id == key;
         });
         var from = call.Get<long?>("--from");
-        var statement = new Revocation(Revocation.Key, key, from,
-            call.Get<bool>("--stop") ? Revocation.Stop : Revocation.BlockNew)
+        var statement = new Revocation(RevocationTarget.Key, key, from,
+            call.Get<bool>("--stop") ? RevocationEffect.Stop : RevocationEffect.BlockNew)
         { Ledger = desk.State.Ledger, Nonce = Home.NewId(), Issued = call.Now };
         return await desk.Submit(statement,
             $"revoked key {key.Short}, from {(from is { } entry ? $"entry {entry}" : "this entry")} on",

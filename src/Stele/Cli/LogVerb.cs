@@ -50,12 +50,12 @@ static class LogVerb
 
                 After this, packs say that its records are lost, as declared; they can't be passed off as never having been. ORIGIN is
                 the log's name, as stele status shows it.
-                """, [new Argument<string>("origin")], call => End(call, LogStatement.Lost)) { Needs = "the role owner" },
+                """, [new Argument<string>("origin")], call => End(call, LogAction.Lost)) { Needs = "the role owner" },
             new("close", "close a decision log (owners)", """
                 stele log close ORIGIN
 
                 Nothing is anchored of it any more; what was stays provable. ORIGIN is the log's name, as stele status shows it.
-                """, [new Argument<string>("origin")], call => End(call, LogStatement.Close)) { Needs = "the role owner" },
+                """, [new Argument<string>("origin")], call => End(call, LogAction.Close)) { Needs = "the role owner" },
             new("reads", "who opened which bodies on a node", """
                 stele log reads [--last N]
 
@@ -85,8 +85,7 @@ static class LogVerb
             call.Terminal.Result(whole, () => call.Terminal.Line(Terminal.Indented(whole)));
             return 0;
         }
-        var lines = desk.Replay.Entries.Where(f => kind is null || f.Statement.Kind == kind).ToArray();
-        if (call.Get<int?>("--last") is { } n) lines = lines[^Math.Min(n, lines.Length)..];
+        Folded[] lines = [.. desk.Replay.Newest(kind).Take(call.Get<int?>("--last") ?? int.MaxValue).Reverse()];
         // A listing of the whole ledger does not wait until all of it was judged again.
         var again = lines.Where(f => f.Statement is Verdict or Refusal)
             .ToDictionary(f => f.Index, f => kind is null ? Execution.NotExecuted : Executions.Of(desk, f));
@@ -127,7 +126,7 @@ static class LogVerb
                 () => call.Terminal.Line($"{offer.Origin} is open since entry {open.Entry}"));
             return 0;
         }
-        return await desk.Submit(new LogStatement(LogStatement.Open, offer.Origin, offer.Key, offer.Node, place.System,
+        return await desk.Submit(new LogStatement(LogAction.Open, offer.Origin, offer.Key, offer.Node, place.System,
             place.Environment, null)
         {
             Ledger = desk.State.Ledger,
@@ -164,7 +163,7 @@ static class LogVerb
                 "stele status shows the logs");
     }
 
-    static async Task<int> End(Call call, string action)
+    static async Task<int> End(Call call, LogAction action)
     {
         await using var desk = await Desk.Open(call);
         var origin = call.Need("origin");
@@ -173,7 +172,7 @@ static class LogVerb
             Ledger = desk.State.Ledger,
             Nonce = Home.NewId(),
             Issued = call.Now
-        }, $"{action} {origin}");
+        }, $"{LogStatement.Actions[action]} {origin}");
     }
 }
 

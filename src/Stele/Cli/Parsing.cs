@@ -6,6 +6,9 @@ using Stele.Proof.Statements;
 
 namespace Stele.Cli;
 
+/// <summary>What a token opens.</summary>
+enum TokenOf { Server, Node }
+
 /// <summary>Values as people give them on a command line, read with words that say which one is wrong.</summary>
 static class Parsing
 {
@@ -17,8 +20,9 @@ static class Parsing
 
     /// <summary>The rights of a token that is made: those of <c>--right</c>; all of a server where none is
     /// named.</summary>
-    public static Identity.Rights Rights(Call call, bool ofNode)
+    public static Identity.Rights Rights(Call call, TokenOf of)
     {
+        var ofNode = of == TokenOf.Node;
         var all = ofNode ? RightNames.OfNode : RightNames.OfServer;
         var names = call.Get<string[]>("--right") ?? [];
         if (names.Length == 0) return ofNode ? throw call.Wrong("a token of a node is made for named rights",

@@ -1,3 +1,4 @@
+using Stele.Proof.Decisions;
 using System.Collections.Immutable;
 using System.CommandLine;
 using Stele.Gateway;
@@ -130,8 +131,9 @@ static class PolicyReplayVerb
                                 .TrimStart(',', ' ') }));
             foreach (var f in flips.Listed.Where(f => f.Flip != Flip.Undecidable).Take(Shown))
                 t.Line(
-                    $"  {Terminal.Time(f.Time)}  {f.Of}  {f.Was} → {f.Now}  "
-                    + $"{f.Rule ?? f.WasRule}{(f.Message is null ? "" : ": " + f.Message)}");
+                    $"  {Terminal.Time(f.Time)}  {f.Of}  {Would.Outcomes[f.Was]} → "
+                    + $"{(f.Now is { } now ? Would.Outcomes[now] : "")}  {f.Rule ?? f.WasRule}"
+                    + $"{(f.Message is null ? "" : ": " + f.Message)}");
             if (flips.Listed.Count(f => f.Flip != Flip.Undecidable) + flips.More - Shown is > 0 and var more)
                 t.Line(Terminal.Dim($"  and {more} more: --json lists them"));
         }

@@ -286,7 +286,7 @@ static class PolicyRollout
         var watched = desk.State.Policies.Where(p => p.Value.Candidate is not null && (only is null || p.Key == only))
             .Select(p => new Watched(p.Key, p.Value, Since(desk, p.Key, p.Value))).ToArray();
         foreach (var w in watched)
-            foreach (var folded in desk.Replay.Entries.Skip((int)w.Since))
+            foreach (var folded in desk.Replay.Of<Deployment>(w.Since))
                 if (folded is { Statement: Deployment d, Judgement: { } judgement }
                     && State.Scopes(d.System, d.Environment).Contains(w.Scope)
                     && judgement.Would.Any(r => r.Policy == w.Fact.Candidate))
@@ -332,8 +332,8 @@ static class PolicyRollout
 
     static void Count(Decision d, Watched[] watched)
     {
-        if (d.Kind == Decision.CloseKind) return;
-        var refused = d.Outcome is Decision.Deny or Decision.Hold;
+        if (d.Kind == DecisionKind.Close) return;
+        var refused = d.Outcome is DecisionOutcome.Deny or DecisionOutcome.Hold;
         foreach (var w in watched)
         {
             if (d.Size <= w.Since) continue;

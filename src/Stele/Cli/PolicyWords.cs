@@ -52,9 +52,9 @@ static class PolicyWords
 
     static string Act(string action) => action switch
     {
-        Deployment.Deploy => "a release is deployed", Deployment.Rollback =>
-            "an environment goes back to an earlier release", Deployment.Canary =>
-                "releases share an environment (canary)", Deployment.Halt => "an environment is halted",
+        Actions.Deploy => "a release is deployed",
+        Actions.Rollback => "an environment goes back to an earlier release",
+        Actions.Canary => "releases share an environment (canary)", Actions.Halt => "an environment is halted",
         Actions.Policy => "a policy is put in force", Actions.System => "a system is declared or changed",
         Actions.Member => "a member is added or changed", Actions.Waiver => "a rule is waived", Actions.Revocation =>
             "something is revoked",

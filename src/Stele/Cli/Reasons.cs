@@ -19,9 +19,9 @@ static class Reasons
         var salt = RandomNumberGenerator.GetBytes(Commitment.SaltBytes);
         var commitment = Commitment.To("reason", salt, Encoding.UTF8.GetBytes(text)).Value;
         var folder = Path.Combine(home.Folder, "reasons");
-        Files.CreateDirectory(folder, secret: true);
+        Files.CreateDirectory(folder, Readers.Owner);
         Files.Write(Path.Combine(folder, commitment.Hex + ".json"),
-            Json.Object(("salt", Convert.ToHexStringLower(salt)), ("text", text)).ToBytes(), secret: true);
+            Json.Object(("salt", Convert.ToHexStringLower(salt)), ("text", text)).ToBytes(), Readers.Owner);
         return commitment;
     }
 

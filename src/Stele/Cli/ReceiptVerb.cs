@@ -89,7 +89,7 @@ static class ReceiptVerb
             call.Terminal.Document(Encoding.UTF8.GetString(bytes) + "\n");
             return 0;
         }
-        Files.Write(System.IO.Path.GetFullPath(file), bytes, secret: true);
+        Files.Write(System.IO.Path.GetFullPath(file), bytes, Readers.Owner);
         call.Terminal.Result(Json.Object(("file", file), ("bytes", bytes.Length), ("digest", Digest.Of(bytes)),
             ("anchored", anchored is not null), ("anchor", anchored is { } a ? Json.Of(a) : null), ("keys", leaf.Keys)),
             () =>

@@ -108,7 +108,7 @@ static class ReconcileVerb
             call.Terminal.Progress($"reading {log.Origin}");
             var window = Reconciliation.Window(log, from, to);
             LeafCount? leaves = null;
-            if (log.Status != LogStatement.Lost)
+            if (log.Status != LogAction.Lost)
             {
                 var packed = window.Past > window.First ? await AuditVerb.Have(call, node, log, folders) : null;
                 var reckoning = new LeafReckoning(desk.Replay, log, window);

@@ -160,7 +160,7 @@ static class RetentionVerb
     {
         await using var desk = await Desk.Open(call);
         var state = desk.State;
-        var logs = Status.Of(state, desk.Replay.Entries, call.Now).Logs;
+        var logs = Status.Of(state, desk.Replay, call.Now).Logs;
         call.Terminal.Result(Json.Object(
             ("systems",
                 Json.Array(

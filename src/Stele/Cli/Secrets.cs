@@ -28,7 +28,7 @@ static class Secrets
     public static void Give(Call call, string name, string token, Json said, string next)
     {
         var file = call.Get<string>("--out");
-        if (file is not null) Files.Write(file, token + "\n", secret: true);
+        if (file is not null) Files.Write(file, token + "\n", Readers.Owner);
         call.Terminal.Result(file is null ? said.With("token", token) : said.With("file", file), () =>
         {
             call.Terminal.Line(file is null ? $"{name} {token}" : $"{name} in {file}");

@@ -36,7 +36,7 @@ static class StatusVerb
     {
         await using var desk = await Desk.Open(call);
         var (state, now) = AsOf(desk, call);
-        var status = Status.Of(state, desk.Replay.Entries, now);
+        var status = Status.Of(state, desk.Replay, now);
         if (call.Get<string>("system/env") is { } only)
         {
             Parsing.Scope(only, state);
@@ -131,7 +131,8 @@ static class StatusVerb
             foreach (var r in head.Routes)
                 yield return ["runs", $"{r.Name} {r.Release}{(r.Weight == 100 ? "" : $"  {r.Weight} %")}"];
             if (head.Routes.IsEmpty) yield return ["runs", "nothing: halted"];
-            yield return ["since", $"{Terminal.Time(head.Since)}, entry {head.Entry} ({head.Action})"];
+            yield return ["since",
+                $"{Terminal.Time(head.Since)}, entry {head.Entry} ({Deployment.Actions[head.Action]})"];
             foreach (var w in head.Waivers) yield return WaiverVerbs.Row(w);
             if (head.Revoked) yield return ["revoked", "something in its closure was revoked"];
         }
@@ -152,4 +153,5 @@ static class StatusVerb
 
 /// <summary>What <c>stele status</c> answers: the folded state, and what server and node say now.</summary>
 /// <param name="Witnessing">Nothing where one asked as of then.</param>
-sealed record ToldStatus([Inline] Status Status, ShownWitnessing? Witnessing, ImmutableArray<ToldFault>? Faults) : IView;
+sealed record ToldStatus([Inline] Status Status, ShownWitnessing? Witnessing, ImmutableArray<ToldFault>? Faults)
+    : IView;

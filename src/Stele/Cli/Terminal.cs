@@ -22,26 +22,30 @@ sealed class CliError(string message, string? hint = null, int exit = CliError.F
     public Problem? Problem { get; init; }
 }
 
+/// <summary>What standard output has: lines for people, or one JSON value.</summary>
+enum OutputForm { Text, Json }
+
 /// <summary>
 /// Everything for people goes through <see cref="PrintedLine"/>, in which every value is escaped: what others wrote
 /// can't act on a terminal.
 /// Standard output for results, standard error for everything said on the way. With <c>--json</c> standard output is
 /// exactly one JSON value. Colours only on a terminal, and never when NO_COLOR is set.
 /// </summary>
-sealed class Terminal(bool json, Stage stage)
+sealed class Terminal(OutputForm form, Stage stage)
 {
     static readonly bool Colours = !Console.IsOutputRedirected
         && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"));
     static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
-    readonly bool _live = !Console.IsErrorRedirected && !json && ReferenceEquals(stage.Error, Console.Error);
+    readonly bool _live = !Console.IsErrorRedirected && form == OutputForm.Text
+        && ReferenceEquals(stage.Error, Console.Error);
     readonly Lock _gate = new();
     string? _doing;
     long _since;
     int _shown;
     ITimer? _ticks;
 
-    public bool Json => json;
+    public bool Json => form == OutputForm.Json;
 
     /// <summary>
     /// Whether the result was given: after it nothing more goes to standard output with <c>--json</c>.
@@ -56,7 +60,7 @@ sealed class Terminal(bool json, Stage stage)
     public void Line(PrintedLine text)
     {
         Clear();
-        if (!json) stage.Output.WriteLine(text.Printed);
+        if (!Json) stage.Output.WriteLine(text.Printed);
     }
 
     /// <summary>
@@ -76,7 +80,7 @@ sealed class Terminal(bool json, Stage stage)
     {
         Clear();
         Answered = true;
-        if (json) stage.Output.WriteLine(Indented(value));
+        if (Json) stage.Output.WriteLine(Indented(value));
         else say();
     }
 
@@ -84,7 +88,7 @@ sealed class Terminal(bool json, Stage stage)
     public void Note(PrintedLine text)
     {
         Clear();
-        if (!json) stage.Error.WriteLine(text.Printed);
+        if (!Json) stage.Error.WriteLine(text.Printed);
     }
 
     /// <summary>What a part that goes on running says, to standard error, also with <c>--json</c>.</summary>
@@ -167,13 +171,13 @@ sealed class Terminal(bool json, Stage stage)
     /// <c>--json</c> also as
     /// <c>{"error","hint"?,"code"?,"rules"?,"refusal"?,"exit"}</c>, the code and the rest being the server's.
     /// </summary>
-    public static void Failed(Call? call, Stage stage, CliError failure, bool json)
+    public static void Failed(Call? call, Stage stage, CliError failure, OutputForm form)
     {
         call?.Terminal.Clear();
         foreach (var (i, line) in failure.Lines.Index()) stage.Error.WriteLine((i == 0 ? "stele: error: " : "")
             + ForeignText.Line(line));
         if (failure.Hint is not null) stage.Error.WriteLine("stele: hint: " + ForeignText.Line(failure.Hint));
-        if (!json) return;
+        if (form == OutputForm.Text) return;
         var problem = failure.Problem?.ToJson();
         stage.Output.WriteLine(Indented(Proof.Json.Object(
             ("error", failure.Message), ("hint", failure.Hint is null ? null : Proof.Json.Of(failure.Hint)),

@@ -53,7 +53,7 @@ static class TokenVerb
         if (node && (name is Access.OwnName or Access.LocalName
             || Names.IsMember(name))) throw call.Wrong($"'{name}' is not a name for a token of a node: it stands for "
             + $"something else in the node's records", "another name");
-        var rights = Parsing.Rights(call, node);
+        var rights = Parsing.Rights(call, node ? TokenOf.Node : TokenOf.Server);
         Secrets.Free(call);
         var token = TokenFile.Add(file, new TokenHolder(name, default, rights))
             ?? throw new CliError($"there is a token '{name}' already",

@@ -1,3 +1,4 @@
+using Stele.Proof.Decisions;
 using System.Globalization;
 using Stele.Control.Views;
 using Stele.Disk;
@@ -17,7 +18,7 @@ sealed partial class Tour
             + "in one file, to anyone, offline.");
         var trace = await stage.Do<Control.Views.Trace>(Risk, "trace", decision);
         var (way, decided) = (trace.Way!, trace.Asked!.Decision.Decision);
-        stage.Fact("decision", $"{decided.Outcome}, status {decided.Status}");
+        stage.Fact("decision", $"{Decision.Outcomes[decided.Outcome]}, status {decided.Status}");
         stage.Fact("deployment", $"entry {way.Deployment.Line.Entry}");
         stage.Fact("verdict",
             way.Verdict is { } verdict ? $"entry {verdict.Line.Entry}" : "none");

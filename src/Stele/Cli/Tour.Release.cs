@@ -23,7 +23,7 @@ sealed partial class Tour
         stage.Typed("stele up", Owner);
         stage.Fact("genesis, entry 0", trust.Genesis.ToString());
         stage.Fact("log key", trust.Key.ToString());
-        Files.CreateDirectory(World("work"), secret: true);
+        Files.CreateDirectory(World("work"), Readers.Owner);
         foreach (var (who, roles) in ((string, string[])[])[(Engineer, ["builder", "approver"]),
             (Validator, ["evaluator"]), (Risk, ["approver"]), (Operator, ["deployer"])])
         {
@@ -120,7 +120,7 @@ sealed partial class Tour
         var verdict = log.Lines[^1].Line.Entry.ToString(CultureInfo.InvariantCulture);
         var judged = await stage.Do<ToldVerdict>(Risk, "verdict", verdict);
         if (!judged.Reexecuted) throw new CliError("the verdict did not re-execute to the same bytes");
-        foreach (var rule in judged.Rules.Where(r => r.Result == RuleOutcome.Failed))
+        foreach (var rule in judged.Rules.Where(r => r.Result == RuleResult.Failed))
             stage.Fact("it rested on", string.Join("; ", rule.Values));
         stage.Fact("re-executed", $"the same payload bytes, {judged.Payload}");
         stage.Without("v1 would be in production, and its unfairness a finding of next year's audit.");

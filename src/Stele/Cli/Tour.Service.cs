@@ -100,7 +100,7 @@ sealed partial class Tour
                 .Select(d => $"{d.Name}: expected {d.Expected?.Short}, observed {d.Observed?.Short}")));
         var healed = await WaitFor(o => o.Event == ObservedEvent.Healed, drift.Index);
         stage.Fact("healed", $"entry {healed.Index}, {healed.Entry.Time - drift.Entry.Time} ms after");
-        var (status, _, _, _) = await Ask(Applications(1).Single(), patiently: true);
+        var (status, _, _, _) = await Ask(Applications(1).Single(), attempts: Attempts.UntilServed);
         stage.Fact("serving again", ((int)status).ToString(CultureInfo.InvariantCulture));
         stage.Without("the model that answers would be nobody's model, silently.");
     }

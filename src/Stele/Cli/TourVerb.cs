@@ -22,7 +22,11 @@ static class TourVerb
         mortgage sample: frozen, built, checked, refused, fixed, approved, deployed, served, tampered with, healed, upgraded, rolled back,
         traced, exported and verified offline. Every number is computed. With --data the world is kept in DIR; else it is removed.
         On a terminal it stays up at the end until Ctrl-C.
-        """, [new Option<string>("--sample") { HelpName = "DIR" }, new Option<int?>("--applications") { HelpName = "N" }], async call =>
+        """,
+        [
+            new Option<string>("--sample") { HelpName = "DIR" },
+            new Option<int?>("--applications") { HelpName = "N" },
+        ], async call =>
     {
         await Task.Yield(); // signals are heard from the first wait on
         var kept = call.Get<string>("--data") is not null;
@@ -115,14 +119,18 @@ sealed partial class Tour(TourStage stage, string sample, bool kept, Call call) 
         }
     }
 
+    /// <summary>How often a question is asked while the environment does not serve.</summary>
+    enum Attempts { One, UntilServed }
+
     async Task<(HttpStatusCode Status, string Body, string Decision, string Release)> Ask(string application,
-        string path = "predict", bool patiently = false)
+        string path = "predict", Attempts attempts = Attempts.One)
     {
         for (var attempt = 0; ; attempt++)
         {
             using var content = new StringContent(application, Encoding.UTF8, "application/json");
             using var response = await _desk!.PostAsync(path, content, call.Stop);
-            if (patiently && response.StatusCode == HttpStatusCode.ServiceUnavailable && attempt < 100)
+            if (attempts == Attempts.UntilServed && response.StatusCode == HttpStatusCode.ServiceUnavailable
+                && attempt < 100)
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(100), call.Clock, call.Stop);
                 continue;

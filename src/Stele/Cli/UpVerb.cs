@@ -302,6 +302,7 @@ sealed class Running : IAsyncDisposable
                     Port = options.Port,
                     Hosts = options.Hosts,
                     OpenLog = options.OpenLog,
+                    Fold = call.Fold,
                     SignEvery = TimeSpan.FromSeconds(options.CheckpointSeconds),
                     Witnesses = options.Witnesses is { } policy ? Policy(policy, folder.ReadTrust().Key) : null
                 }, call.Clock, report);
@@ -323,7 +324,8 @@ sealed class Running : IAsyncDisposable
                     {
                         AnchorEvery = TimeSpan.FromSeconds(options.AnchorSeconds),
                         InspectEvery = TimeSpan.FromSeconds(options.InspectSeconds),
-                        SegmentBytes = options.SegmentBytes
+                        SegmentBytes = options.SegmentBytes,
+                        Fold = call.Fold,
                     },
                     new GatewayOptions
                     {

@@ -32,7 +32,8 @@ sealed record Verb(string Name, string Summary, string Help, Symbol[] Shape, Fun
 /// <summary>One call of a verb: its parsed arguments and the world around it.</summary>
 sealed class Call(Verb verb, ParseResult parsed, Stage stage, CancellationToken stop)
 {
-    public Terminal Terminal { get; } = new(parsed.GetValue<bool>("--json"), stage);
+    public Terminal Terminal { get; } = new(
+        parsed.GetValue<bool>("--json") ? OutputForm.Json : OutputForm.Text, stage);
     public Stage Stage => stage;
     public TimeProvider Clock => stage.Clock;
     public CancellationToken Stop => stop;
@@ -72,6 +73,13 @@ sealed class Call(Verb verb, ParseResult parsed, Stage stage, CancellationToken 
             if (Disk.FolderFormat.Objection(part) is { } why) throw new CliError(why);
         return data;
     }
+
+    /// <summary>Whether it handed in anything: then it may not be done a second time.</summary>
+    public bool HasActed { get; set; }
+
+    /// <summary>Where folding the ledger begins.</summary>
+    public Control.FoldFrom Fold =>
+        parsed.GetValue<bool>("--from-zero") ? Control.FoldFrom.Zero : Control.FoldFrom.Snapshot;
 
     /// <summary>The member's own configuration home.</summary>
     public string HomePath => Places.Home(parsed.GetValue<string>("--home"));

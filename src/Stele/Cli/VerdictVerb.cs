@@ -70,7 +70,7 @@ static class VerdictVerb
         var asked = call.Get<long>("entry");
         var again = Again(desk, asked);
         // The refusal of a deployment comes with a verdict, which says more.
-        if (again.Told?.Statement is Refusal r && desk.Replay.Entries.FirstOrDefault(f => f.Statement is Verdict v
+        if (again.Told?.Statement is Refusal r && desk.Replay.Of<Verdict>().FirstOrDefault(f => f.Statement is Verdict v
             && v.Envelope == r.Envelope && v.Size == r.Size) is { } explained) again = Again(desk, explained.Index);
         if (again.Told is not { Statement: Verdict verdict } found)
             throw new CliError($"entry {asked} is not a verdict, and none explains it", again.Explanation is null
@@ -87,17 +87,17 @@ static class VerdictVerb
                 t.Line(Head(desk, again));
                 foreach (var rule in verdict.Rules)
                 {
-                    t.Table([[rule.Result.PadRight(6), rule.Rule, rule.Policy.Short,
+                    t.Table([[RuleOutcome.Results[rule.Result].PadRight(6), rule.Rule, rule.Policy.Short,
                         rule.Message ?? (rule.Waiver is { } w ? $"waived by entry {w}" : "")]]);
-                    if (!rule.Values.IsEmpty && rule.Result != RuleOutcome.Passed)
+                    if (!rule.Values.IsEmpty && rule.Result != RuleResult.Passed)
                         t.Line(Terminal.Dim($"          {string.Join("; ", rule.Values)}"));
                 }
                 if (verdict.Cut > 0)
                     t.Line(Terminal.Dim("  not all of it fits an entry: stele verdict explain shows the rest"));
                 foreach (var rule in verdict.Would.Where(x => !x.Allows))
                     t.Line(
-                        $"  the candidate {rule.Policy.Short} would have said: {rule.Result}  {rule.Rule}  "
-                        + $"{rule.Message}");
+                        $"  the candidate {rule.Policy.Short} would have said: "
+                        + $"{RuleOutcome.Results[rule.Result]}  {rule.Rule}  {rule.Message}");
                 if (again.Misplaced is { } misplaced) t.Line(Terminal.Red($"MISPLACED: {misplaced}"));
                 t.Line(again.Agrees
                     ? $"re-executed here: the same {found.Entry.Envelope.Payload.Length} bytes, "
@@ -119,8 +119,9 @@ static class VerdictVerb
             _ => null
         };
         var what = statement is Deployment d
-            ? $"{(d.Routes.IsEmpty ? d.Action : string.Join(", ", d.Routes.Select(r => desk.NameOf(r.Release))))} → "
-                + $"{d.System}/{d.Environment}"
+            ? (d.Routes.IsEmpty
+                ? Deployment.Actions[d.Action]
+                : string.Join(", ", d.Routes.Select(r => desk.NameOf(r.Release)))) + $" → {d.System}/{d.Environment}"
             : statement?.Kind ?? "an envelope";
         return $"{(passed ? Terminal.Green("passed") : Terminal.Red("refused"))}  {what}  "
             + $"{Terminal.Dim($"{(again.Told is { } told ? $"{told.Statement.Kind} in entry {told.Index}, " : "")}on the ledger at size {again.Before.Size}")}";
@@ -158,7 +159,7 @@ static class VerdictVerb
         await using var desk = await Desk.Open(call);
         var entries = one is { } n
             ? [n]
-            : desk.Replay.Entries.Where(f => f.Statement is Verdict or Refusal).Select(f => f.Index).ToArray();
+            : desk.Replay.Of<Verdict>().Concat(desk.Replay.Of<Refusal>()).Select(f => f.Index).Order().ToArray();
         var again = new List<Reexecuted>();
         foreach (var (i, entry) in entries.Index())
         {
@@ -201,7 +202,7 @@ static class VerdictVerb
     {
         await using var desk = await Desk.Open(call);
         var place = call.Get<string>("system/env") is { } text ? Place.Known(text, desk.State) : (Place?)null;
-        var asked = desk.Replay.Entries.Where(f =>
+        var asked = desk.Replay.Of<Verdict>().Where(f =>
             f.Statement is Verdict v && (place is not { } p || (v.System, v.Environment) == (p.System, p.Environment))
             && (!v.Passed || !call.Get<bool>("--refused"))).ToArray();
         var found = new List<(long Index, long Time, Verdict Verdict, Execution Again)>();
@@ -226,8 +227,10 @@ static class VerdictVerb
                 {
                     f.Index.ToString(CultureInfo.InvariantCulture).PadLeft(5), Terminal.Time(f.Time),
                     f.Verdict.Passed ? "passed" : "refused",
-                    $"{(f.Verdict.Releases.IsEmpty ? "halt" : string.Join(", ", f.Verdict.Releases.Select(r => desk.State.Releases.TryGetValue(r, out var known) ? known.Name : r.Short)))} → {f.Verdict.System}/{f.Verdict.Environment}",
-                    string.Join(", ", f.Verdict.Rules.Where(r => r.Result != RuleOutcome.Passed)
+                    $"{(f.Verdict.Releases.IsEmpty ? Actions.Halt : string.Join(", ", f.Verdict.Releases.Select(r =>
+                        desk.State.Releases.TryGetValue(r, out var known) ? known.Name : r.Short)))} → "
+                        + $"{f.Verdict.System}/{f.Verdict.Environment}",
+                    string.Join(", ", f.Verdict.Rules.Where(r => r.Result != RuleResult.Passed)
                         .Select(r => r.Waiver is null ? r.Rule : $"{r.Rule} (waived)")),
                     f.Again.Words(),
                 }), "");

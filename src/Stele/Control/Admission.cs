@@ -51,15 +51,11 @@ sealed class Admission : IAsyncDisposable
     /// <summary>Batches that were appended and are not durable yet.</summary>
     const int Ahead = 2;
 
-    /// <summary>Recorded refusals a minute for one member.</summary>
-    public const int RefusalsPerMinute = 30;
-
     readonly Log _log;
-    readonly Replay _replay;
-    readonly IBlobs _blobs;
+    readonly LedgerFold _fold;
+    readonly PrivateKey _serverKey;
     readonly WallClock _clock;
-    readonly RefusalBudget _budget;
-    readonly Channel<Submission> _queue = Channel.CreateUnbounded<Submission>();   // bounded by _waiting
+    readonly Channel<Submission?> _queue = Channel.CreateUnbounded<Submission?>();   // bounded by _waiting; null: look
     readonly Channel<Batch> _appended = Channel.CreateBounded<Batch>(new BoundedChannelOptions(Ahead)
     {
         SingleReader = true,
@@ -67,18 +63,16 @@ sealed class Admission : IAsyncDisposable
         FullMode = BoundedChannelFullMode.Wait
     });
     int _waiting, _witnessed;
-    readonly Dictionary<Reason, long> _refused = [];
+    readonly RecordedRefusals _refusals;
     volatile TaskCompletionSource _advanced = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    readonly Staging _staging;
+    Staging _staging;
 
-    /// <param name="replay">Every entry of the log, folded.</param>
-    Admission(Log log, Replay replay, IBlobs blobs, PrivateKey serverKey, TimeProvider time)
+    Admission(Log log, LedgerFold fold, BlobStore blobs, PrivateKey serverKey, TimeProvider time)
     {
-        (_log, _replay, _blobs, _staging) = (log, replay, blobs, new Staging(replay, serverKey));
-        (_clock, _budget) = (new WallClock(time), new RefusalBudget(time, RefusalsPerMinute));
-        foreach (var folded in replay.Entries)
-            if (folded.Statement is Refusal r) _refused[Reason.Of(r)] = folded.Index;
+        (_log, _fold, _serverKey, _clock) = (log, fold, serverKey, new WallClock(time));
+        (_staging, _refusals) = (new Staging(Replay, serverKey), new RecordedRefusals(fold, blobs, time));
+        fold.WhenBroken = () => _queue.Writer.TryWrite(null);
         Completion = Task.Run(Run);
     }
 
@@ -86,7 +80,10 @@ sealed class Admission : IAsyncDisposable
     /// The fold over everything durable. Readers take its <see cref="Replay.State"/> once and stay with it; its
     /// documents belong to the loop.
     /// </summary>
-    public Replay Replay => _replay;
+    public Replay Replay => _fold.Replay;
+
+    /// <summary>Why the fold can't be kept for the next start; null: it can.</summary>
+    public string? SnapshotError => _fold.SnapshotError;
 
     /// <summary>
     /// Ends when the queue was closed and drained; faults when the loop failed, which is a matter for the process.
@@ -94,25 +91,31 @@ sealed class Admission : IAsyncDisposable
     public Task Completion { get; }
 
     /// <summary>Folds the log and starts to admit.</summary>
+    /// <param name="kept">Where the fold is kept from one start to the next; null: it is not.</param>
     /// <exception cref="ProblemException">The clock lies behind the last entry.</exception>
     /// <exception cref="FormatException">
     /// An entry of the log does not fold: the ledger is damaged, or was written by other rules.
     /// </exception>
-    public static Admission Start(Log log, BlobStore blobs, PrivateKey serverKey, TimeProvider time)
+    public static Admission Start(Log log, BlobStore blobs, PrivateKey serverKey, TimeProvider time,
+        KeptFold? kept = null)
     {
-        var replay = new Replay(new Documents(SmallDocuments.Of(blobs)));
-        foreach (var bytes in log.ReadEntries(0, log.Size))
-            if (replay.Add(Entry.Parse(bytes)) is Outcome.Refused refused)
-                throw new FormatException(
-                    $"entry {replay.State.Size} of the ledger does not fold: {refused.Code.Name()}: {refused.Message}");
-        if (replay.State.Size == 0) throw new FormatException("the ledger is empty: it was not founded");
-        if (!replay.State.ServerKey!.Equals(serverKey.Public))
-            throw new FormatException(
-                $"the server's key {serverKey.Public.Id} is not the one that genesis names, "
-                + $"{replay.State.ServerKey.Id}");
-        var last = replay.Entries[^1];
-        WallClock.Demand(time, last.Entry.Time, $"the ledger's last entry, {last.Index} ({last.Statement.Kind}),");
-        return new Admission(log, replay, blobs, serverKey, time);
+        if (log.Size == 0) throw new FormatException("the ledger is empty: it was not founded");
+        var fold = new LedgerFold(log, blobs, kept);
+        try
+        {
+            var state = fold.Replay.State;
+            if (!state.ServerKey!.Equals(serverKey.Public))
+                throw new FormatException($"the server's key {serverKey.Public.Id} is not the one that genesis names, "
+                    + $"{state.ServerKey.Id}");
+            var last = fold.Replay.Entries[^1];
+            WallClock.Demand(time, last.Entry.Time, $"the ledger's last entry, {last.Index} ({last.Statement.Kind}),");
+            return new Admission(log, fold, blobs, serverKey, time);
+        }
+        catch
+        {
+            fold.Dispose();
+            throw;
+        }
     }
 
     /// <summary>
@@ -164,7 +167,7 @@ sealed class Admission : IAsyncDisposable
         }
         // What comes of it is kept in the envelope. A key that the visible state does not know yet is looked at by the
         // fold alone.
-        var state = _replay.State;
+        var state = Replay.State;
         foreach (var signature in parsed.Signatures) if (Fold.KeyOf(state, signature.KeyId) is { } key)
             _ = parsed.Verify(signature, key);
         var submission = new Submission(parsed);
@@ -205,18 +208,19 @@ sealed class Admission : IAsyncDisposable
         while (true)
         {
             var advanced = _advanced.Task;
-            if (_replay.State.Size > size || _ended) return;
+            if (Replay.State.Size > size || _ended) return;
             await advanced.WaitAsync(stop);
         }
     }
 
-    volatile bool _ended;
+    volatile bool _ended, _failed;
 
     /// <summary>Takes nothing more, finishes what waits, and ends the loop.</summary>
     public async ValueTask DisposeAsync()
     {
         _queue.Writer.TryComplete();
         await Completion.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _fold.End();
     }
 
     async Task Run()
@@ -225,7 +229,15 @@ sealed class Admission : IAsyncDisposable
         var judged = new List<(Submission Submission, Admitted? Answer)>();   // null: being judged
         try
         {
-            WriteMissingVerdicts();
+            try
+            {
+                _staging.SignMissingVerdicts(_clock);
+            }
+            catch (NodeException)
+            {
+                await FoldAgain();
+                _staging.SignMissingVerdicts(_clock);
+            }
             await Append(judged);
             while (await _queue.Reader.WaitToReadAsync())
             {
@@ -233,8 +245,25 @@ sealed class Admission : IAsyncDisposable
                 while (judged.Count < MaxBatch && _staging.Bytes < MaxBatchBytes
                     && _queue.Reader.TryRead(out var submission))
                 {
+                    if (_fold.IsBroken)
+                    {
+                        await Append(judged);
+                        judged = [];
+                        await FoldAgain();
+                    }
+                    if (submission is null) continue;
                     judged.Add((submission, null));
-                    judged[^1] = (submission, await Admit(submission.Envelope));
+                    try
+                    {
+                        judged[^1] = (submission, await Admit(submission.Envelope));
+                    }
+                    catch (NodeException)
+                    {
+                        await Append(judged[..^1]);
+                        judged = [(submission, null)];
+                        await FoldAgain();
+                        judged[^1] = (submission, await Admit(submission.Envelope));
+                    }
                 }
                 await Append(judged);
                 judged = [];
@@ -255,6 +284,22 @@ sealed class Admission : IAsyncDisposable
         await settling;
     }
 
+    /// <summary>
+    /// What was kept of the fold was changed or damaged: nothing of it is used any more, and the ledger is folded again
+    /// from its first entry. Statements wait meanwhile.
+    /// </summary>
+    async Task FoldAgain()
+    {
+        await Append([]);
+        while (_advanced.Task is var advanced && Replay.State.Size < _staging.State.Size)
+        {
+            if (_failed) throw new IOException("the ledger failed before what was judged was in it");
+            await advanced;
+        }
+        _fold.Again();
+        _staging = new Staging(Replay, _serverKey);
+    }
+
     /// <summary>7.</summary>
     async Task Settle()
     {
@@ -265,9 +310,9 @@ sealed class Admission : IAsyncDisposable
             {
                 try
                 {
-                    if (!batch.Staged.IsEmpty && await batch.First != _replay.State.Size)
+                    if (!batch.Staged.IsEmpty && await batch.First != Replay.State.Size)
                         throw new InvalidOperationException(
-                            $"the log took entry {_replay.State.Size} as {await batch.First}: someone else writes to "
+                            $"the log took entry {Replay.State.Size} as {await batch.First}: someone else writes to "
                             + "it");
                     // Here the entries are durable: from now on they happened.
                     _staging.Settle(batch.Staged);
@@ -280,6 +325,8 @@ sealed class Admission : IAsyncDisposable
                 catch (Exception e)
                 {
                     broken = ExceptionDispatchInfo.Capture(e);
+                    _failed = true;
+                    _advanced.TrySetResult();
                 }
             }
             Stop(batch.Judged, broken.SourceException);
@@ -297,7 +344,7 @@ sealed class Admission : IAsyncDisposable
         var answer = No(Problem.Of(ProblemCode.Stopped,
             $"the ledger failed{why}; whether this statement got in will be seen when the server was restarted"));
         foreach (var (submission, _) in judged) Answer(submission, answer);
-        while (_queue.Reader.TryRead(out var waiting)) Answer(waiting, answer);
+        while (_queue.Reader.TryRead(out var waiting)) if (waiting is not null) Answer(waiting, answer);
     }
 
     void Answer(Submission submission, Admitted answer)
@@ -306,6 +353,7 @@ sealed class Admission : IAsyncDisposable
     }
 
     /// <summary>Judges one envelope on the tentative state and stages what follows from it.</summary>
+    /// <exception cref="NodeException">What was kept of the fold can't be read.</exception>
     async Task<Admitted> Admit(Envelope envelope)
     {
         // 3.
@@ -325,9 +373,9 @@ sealed class Admission : IAsyncDisposable
         Outcome outcome;
         try
         {
-            outcome = Fold.Apply(before, entry, _replay.Documents);
+            outcome = Fold.Apply(before, entry, Replay.Documents);
         }
-        catch (Exception e)
+        catch (Exception e) when (e is not NodeException)
         {
             if (Disk.DiskTrouble.LacksDescriptors(e))
                 return No(Problem.Of(ProblemCode.Busy, "the server has too much open at once to judge this"));
@@ -360,60 +408,17 @@ sealed class Admission : IAsyncDisposable
         }
     }
 
-    /// <summary>
-    /// 5. Records a refusal, where a member's good signature stands behind what was refused and anyone can execute it
-    ///    again. The same envelope refused again for the same reason is told where it was recorded first.
-    /// </summary>
     async Task<Admitted> Refuse(State before, Entry entry, Outcome.Refused refused)
     {
         if (refused.Member is not { } member) return No(Problem.Of(refused));
-        var refusal = Explain.Refusal(before, entry, refused);
-        var reason = Reason.Of(refusal);
-        if (_refused.TryGetValue(reason, out var recorded)) return No(Problem.Of(refused, recorded));
-        if (!_budget.TrySpend(member))
+        if (_refusals.EntryOf(Explain.Refusal(before, entry, refused)) is { } recorded)
+            return No(Problem.Of(refused, recorded));
+        if (!_refusals.TrySpend(member))
             return No(Problem.Of(ProblemCode.RateLimited,
-                $"{RefusalsPerMinute} refusals a minute are recorded for a member, and this would be one more "
+                $"{RecordedRefusals.PerMinute} refusals a minute are recorded for a member, and this would be one more "
                 + $"({refused.Code.Name()}: {refused.Message})"));
-
-        // The envelope is durable before the entry that names it. Where it can't be kept, it is refused all the same,
-        // and not recorded.
-        try
-        {
-            await _blobs.Put(entry.Envelope.ToJson().ToBytes());
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return No(Problem.Of(refused));
-        }
-        try
-        {
-            if (Explain.Verdict(before, entry, refused) is { } verdict) _staging.Sign(verdict, entry.Time);
-            _refused[reason] = _staging.Sign(refusal, entry.Time);
-        }
-        catch (Exception e) when (e is FormatException or InvalidOperationException)
-        {
-            return No(Problem.Of(refused));
-        }
-        return No(Problem.Of(refused, _refused[reason]));
-    }
-
-    /// <summary>
-    /// A crash may fall between a deployment and its verdict. A verdict is a pure function of the ledger, so it is
-    /// given now.
-    /// </summary>
-    void WriteMissingVerdicts()
-    {
-        var explained = _replay.Entries.Select(f => f.Statement).OfType<Verdict>().Select(v => v.Size).ToHashSet();
-        foreach (var folded in _replay.Entries)
-            if (folded is { Statement: Deployment, Judgement: not null } && !explained.Contains(folded.Index)
-                && _clock.TryStamp(_staging.State.Time, out var stamp, out _))
-                try
-                {
-                    if (Explain.Verdict(_replay.At(folded.Index), folded.Entry, new Outcome.Accepted(folded.After,
-                        folded.Statement, folded.Judgement)) is { } verdict) _staging.Sign(verdict, stamp);
-                }
-                // it stays unexplained, as it was: no reason to admit nothing any more
-                catch (Exception e) when (e is FormatException or InvalidOperationException) { }
+        return No(await _refusals.Record(before, entry, refused, _staging) is { } written
+            ? Problem.Of(refused, written) : Problem.Of(refused));
     }
 
     /// <summary>6. Waits only where so many batches are on their way to the disk already.</summary>
@@ -430,13 +435,6 @@ sealed class Admission : IAsyncDisposable
     /// <summary>What was judged together, what came of it, and the task of its append.</summary>
     sealed record Batch(List<(Submission Submission, Admitted? Answer)> Judged, ImmutableArray<Staged> Staged,
         Task<long> First);
-
-    /// <summary>What was refused, and why: recorded once.</summary>
-    readonly record struct Reason(Digest Envelope, string Code, string? Rule, Digest? RulePolicy)
-    {
-        public static Reason Of(Refusal refusal) =>
-            new(refusal.Envelope, refusal.Code, refusal.Rule, refusal.RulePolicy);
-    }
 
     static Admitted.Refused No(Problem problem) => new(problem);
 

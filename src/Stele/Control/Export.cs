@@ -32,7 +32,7 @@ static class Export
         if (covers.Size != entries.Count)
             throw new FormatException(
                 $"the checkpoint covers {covers.Size} entries, and {entries.Count} are folded here");
-        return Files.WriteStream(file, secret: true,
+        return Files.WriteStream(file, Readers.Owner,
             output => Pack.Write(output, entries.Select(e => e.Entry.Bytes), checkpoint, find, logs, progress));
     }
 

@@ -41,12 +41,12 @@ static class Founding
                 + $"it and begin again");
 
         // blobs may be anything; the API asks for a token, and so does the folder
-        Files.CreateDirectory(folder.Path, secret: true);
+        Files.CreateDirectory(folder.Path, Readers.Owner);
         FolderFormat.Raise(folder.Path);
-        Files.CreateDirectory(folder.Keys, secret: true);
+        Files.CreateDirectory(folder.Keys, Readers.Owner);
         using var logKey = NoteSigner.Create(folder.LogKey, origin);
         using var serverKey = PrivateKey.Create();
-        Files.Write(folder.ServerKey, serverKey.ToPem(), secret: true);
+        Files.Write(folder.ServerKey, serverKey.ToPem(), Readers.Owner);
         var recovery = PrivateKey.Create();
 
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();

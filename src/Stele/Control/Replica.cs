@@ -50,33 +50,56 @@ sealed class Replica : IAsyncDisposable
     readonly HashSet<Digest> _missing = [];
     readonly long _step;
     readonly string _forkFile;
+    readonly KeptFold? _kept;
+    Snapshots? _snapshots;
+    string? _unkept;                // why there are none
+    volatile Replay _replay;
     volatile Log _log;
     bool _closed;                   // the log is closed, so that others may store: it is read as it was then
     ReplicaException? _halted;
     volatile string? _cosigned;     // the head's checkpoint with more cosignatures than it was stored with
 
     Replica(Trust trust, Log log, Holding holding, string folder, BlobStore store, ServerClient server,
-        TimeProvider time,
-        long step)
+        TimeProvider time, long step, KeptFold? kept)
     {
-        (_trust, _log, _holding, _folder, _store) = (trust, log, holding, folder, store);
+        (_trust, _log, _holding, _folder, _store, _kept) = (trust, log, holding, folder, store, kept);
         (_server, _tree, _time, _step) = (server, new ServerTree(server), time, step);
         _synced = Path.Combine(folder, "synced");
         _forkFile = Path.Combine(folder, "fork.json");
         LookForFork();
-        var find = SmallDocuments.Of(store);
-        Replay = new Replay(new Documents(digest =>
-        {
-            var bytes = find(digest);
-            if (bytes is null) lock (_missing) _missing.Add(digest);
-            return bytes;
-        }));
+        _replay = Begin(kept?.From ?? FoldFrom.Zero);
         LastSync = File.Exists(_synced) && long.TryParse(File.ReadAllText(_synced), NumberStyles.None,
             CultureInfo.InvariantCulture, out var ms) ? ms : null;
     }
 
     /// <summary>The fold over what was accepted.</summary>
-    public Replay Replay { get; }
+    public Replay Replay => _replay;
+
+    /// <summary>Why the fold's snapshots can't be kept; null: they are, or are not wanted.</summary>
+    public string? SnapshotError => _unkept ?? _snapshots?.LastError;
+
+    Replay Begin(FoldFrom from)
+    {
+        var find = SmallDocuments.Of(_store);
+        if (_kept is not null)
+        {
+            _snapshots?.Dispose();
+            _snapshots = Snapshots.Open(_kept, _trust.Genesis, () => _log, _holding, out _unkept);
+            if (from is FoldFrom.Zero) _snapshots?.Discard("everything is folded again from the first entry");
+            if (_snapshots is { Broken: { } broken })
+            {
+                _unkept = broken;            // they are somebody else's to discard
+                _snapshots.Dispose();
+                _snapshots = null;
+            }
+        }
+        return new Replay(new Documents(digest =>
+        {
+            var bytes = find(digest);
+            if (bytes is null) lock (_missing) _missing.Add(digest);
+            return bytes;
+        }), new StoredEntries(() => _log), _snapshots);
+    }
 
     /// <summary>The newest checkpoint that was stored here.</summary>
     public string Checkpoint =>
@@ -105,17 +128,19 @@ sealed class Replica : IAsyncDisposable
     /// About how many bytes of entries are fetched before they are stored: a long way is gone in steps, each proved to
     /// be the beginning of what the server signed.
     /// </param>
+    /// <param name="kept">Whether the fold is kept from one opening to the next; null: it is not.</param>
     /// <exception cref="IOException">The folder is held by another process, or damaged.</exception>
     /// <exception cref="ReplicaException">The folder holds another ledger.</exception>
     public static async Task<Replica> Open(string folder, Trust trust, ServerClient server, TimeProvider time,
-        BlobStore? documents = null, long step = 32 << 20, Holding holding = Holding.Throughout)
+        BlobStore? documents = null, long step = 8 << 20, Holding holding = Holding.Throughout,
+        KeptFold? kept = null)
     {
-        Files.CreateDirectory(folder, secret: true);
+        Files.CreateDirectory(folder, Readers.Owner);
         var log = await OpenLog(folder, trust, time, default);
         try
         {
             var replica = new Replica(trust, log, holding, folder,
-                documents ?? new BlobStore(Path.Combine(folder, "blobs")), server, time, step);
+                documents ?? new BlobStore(Path.Combine(folder, "blobs")), server, time, step, kept);
             replica.LetOthersStore();
             try
             {
@@ -137,13 +162,16 @@ sealed class Replica : IAsyncDisposable
     /// <summary>Where the replica in a folder is stored.</summary>
     public static ILedgerStore StoreIn(string folder) => new FileStore(Path.Combine(folder, "ledger"));
 
+    /// <summary>Every opening reads the last segment again, and every command opens it.</summary>
+    static readonly LogOptions Options = new() { SegmentBytes = 4 << 20 };      // less than a step
+
     static async Task<Log> OpenLog(string folder, Trust trust, TimeProvider time, CancellationToken stop)
     {
         for (var start = time.GetTimestamp(); ;)
         {
             try
             {
-                return Ledger.Log.OpenReplica(StoreIn(folder), trust.Key, time);
+                return Ledger.Log.OpenReplica(StoreIn(folder), trust.Key, time, Options);
             }
             catch (LogException e)
             {
@@ -310,29 +338,42 @@ sealed class Replica : IAsyncDisposable
     /// <summary>Folds what is stored and not folded yet.</summary>
     async Task Fold(Lacking lacking, CancellationToken stop)
     {
-        foreach (var bytes in _log.ReadEntries(Replay.State.Size, _log.Size))
+        while (true)
         {
-            var index = Replay.State.Size;
-            Entry entry;
             try
             {
-                entry = Entry.Parse(bytes);
+                if (_snapshots?.Broken is { } broken) throw new NodeException(broken);
+                await FoldOn(lacking, stop);
+                if (_replay.NotKept >= KeptFold.Few) _replay.Keep();
+                return;
             }
-            catch (FormatException e)
+            catch (NodeException e) when (_kept is not null)
             {
-                throw Halt($"entry {index} is no entry: {e.Message}");
+                // What was kept was changed or damaged: nothing of it is used, and all is made again from the entries.
+                _snapshots?.Discard(e.Message);
+                _replay = Begin(FoldFrom.Zero);
             }
+        }
+    }
+
+    async Task FoldOn(Lacking lacking, CancellationToken stop)
+    {
+        var replay = _replay;
+        foreach (var ahead in new Preparation(replay.State).Read(_log.ReadEntries(replay.State.Size, _log.Size)))
+        {
+            var index = replay.State.Size;
+            if (ahead.Entry is not { } entry) throw Halt($"entry {index} is no entry: {ahead.Error}");
             while (true)
             {
                 lock (_missing) _missing.Clear();
-                var outcome = Replay.Try(entry);
+                var outcome = replay.Try(entry);
                 Digest[] missing;
                 lock (_missing) missing = [.. _missing];
                 if (missing.Length > 0 && lacking is Lacking.Fetched && await Fetch(missing, stop)) continue;
                 switch (outcome)
                 {
                     case Outcome.Accepted accepted:
-                        Replay.Add(entry, accepted);
+                        replay.Add(entry.Entry, accepted);
                         break;
                     case Outcome.Refused { Code: RefusalCode.DocumentMissing } refused:
                         throw new ReplicaException(ReplicaFault.MissingDocument,
@@ -376,6 +417,9 @@ sealed class Replica : IAsyncDisposable
 
     public ValueTask DisposeAsync()
     {
+        if (_snapshots?.Broken is { } broken) _snapshots.Discard(broken);     // found by a reader, after the fold
+        else if (_replay.NotKept >= KeptFold.Few) _replay.Keep();
+        _snapshots?.Dispose();
         _log.Dispose();
         _one.Dispose();
         return ValueTask.CompletedTask;

@@ -14,7 +14,9 @@ namespace Stele.Control;
 ///   format                   the folder's version (see FolderFormat)
 ///   keys/server.pem          ECDSA P-256: signs verdicts and refusals       0600
 ///   keys/log.key             Ed25519: signs the ledger's checkpoints        0600
+///   keys/state.key           32 random bytes: by them the server knows its own snapshots   0600
 ///   ledger/                  the log: entries, tiles, checkpoints
+///   state/                   snapshots of the fold (see Snapshots); derived
 ///   cosigned                 the newest checkpoint that is published with others' cosignatures
 ///   blobs/                   every blob: an OCI image layout
 ///   timestamps/              RFC 3161 time stamps over checkpoints, by the checkpoint's size
@@ -29,7 +31,9 @@ sealed record ServerFolder(string Data)
     public string Keys => System.IO.Path.Combine(Path, "keys");
     public string ServerKey => System.IO.Path.Combine(Keys, "server.pem");
     public string LogKey => System.IO.Path.Combine(Keys, "log.key");
+    public string StateKey => System.IO.Path.Combine(Keys, "state.key");
     public string Ledger => System.IO.Path.Combine(Path, "ledger");
+    public string State => System.IO.Path.Combine(Path, "state");
 
     /// <summary>Where the ledger is stored.</summary>
     public ILedgerStore LedgerStore => new FileStore(Ledger);

@@ -24,44 +24,35 @@ static class ServerFsck
         var serverKey = found.Read(folder.ServerKey, folder.ReadServerKey);
         found.Read(folder.Tokens, () => (object)TokenFile.All(folder.Tokens));
 
-        var replay = new Replay(new Documents(Documents(folder)));
-        string? halted = null;
+        var fold = new FoldedAgain(Documents(folder));
         found.Log(folder.LedgerStore, trust.Key, (index, bytes) =>
         {
             stop.ThrowIfCancellationRequested();
-            if (halted is not null) return;
-            try
-            {
-                if (replay.Add(Entry.Parse(bytes)) is Outcome.Refused refused)
-                    halted = $"{refused.Code.Name()}: {refused.Message}";
-            }
-            catch (Exception e) when (e is FormatException or Proof.Statements.UnknownKindException)
-            {
-                halted = e.Message;
-            }
-            // What comes after an entry that does not fold can't be judged.
-            if (halted is not null)
-                found.WrongRecord(folder.LedgerStore, $"entry {index} does not fold: {halted}");
+            if (fold.Stops(bytes))
+                found.WrongRecord(folder.LedgerStore, $"entry {index} does not fold: {fold.Halted}");
         });
         if (File.Exists(folder.Cosigned)
             && Checkpoint.Open(File.ReadAllText(folder.Cosigned), trust.Key, out var cosigned) is var signed)
         {
             if (signed != CheckpointTrust.Verified)
                 found.Wrong(folder.Cosigned, "not a checkpoint of this log under its key");
-            else if (halted is null && cosigned!.Size > replay.State.Size)
+            else if (fold.Halted is null && cosigned!.Size > fold.Replay.State.Size)
                 found.Wrong(folder.Cosigned,
-                    $"covers {cosigned.Size} entries and the ledger gives {replay.State.Size}");
+                    $"covers {cosigned.Size} entries and the ledger gives {fold.Replay.State.Size}");
         }
-        if (replay.State.Size > 0)
+        if (fold.Replay.State.Size > 0)
         {
-            if (replay.State.Ledger != trust.Genesis)
+            if (fold.Replay.State.Ledger != trust.Genesis)
                 found.Wrong(folder.Trust, "pins another genesis than the ledger has");
-            if (serverKey is not null && !replay.State.ServerKey!.Equals(serverKey.Public))
+            if (serverKey is not null && !fold.Replay.State.ServerKey!.Equals(serverKey.Public))
                 found.Wrong(folder.ServerKey, "not the key that genesis names");
         }
+        fold.Check(Kept(folder), trust, found);
         serverKey?.Dispose();
         found.Wrong(folder.Blobs, BlobStore.Check(folder.Blobs, () => Interlocked.Increment(ref found.Blobs), stop));
     }
+
+    static KeptFold Kept(ServerFolder folder) => new(folder.State, folder.StateKey, FoldFrom.Snapshot);
 
     /// <summary>Makes what is derived again.</summary>
     /// <exception cref="IOException">The server runs.</exception>
@@ -74,6 +65,9 @@ static class ServerFsck
         }
         catch (Exception e) when (e is FormatException or IOException) { } // said when it is checked
         using (signer) found.Repair(folder.LedgerStore, trust.Key, signer);
+        var checkedNow = new Findings(folder.Path);
+        Check(folder, trust, checkedNow, default);
+        FoldedAgain.Repair(Kept(folder), checkedNow, found);
         foreach (var done in BlobStore.Repair(folder.Blobs))
             found.Did(Path.Combine(folder.Blobs, done[..done.IndexOf(':')]), done[(done.IndexOf(':') + 2)..]);
     }

@@ -39,13 +39,17 @@ sealed class ServerTree(ServerClient server)
         }
     }
 
-    /// <summary>The entries [from, to), or as many of them as make a step, out of the server's bundles.</summary>
+    /// <summary>
+    /// The entries [from, to), or as many of them as make a step, out of the server's bundles. What is less than
+    /// another step is taken along.
+    /// </summary>
     /// <param name="step">Bytes.</param>
     public async Task<IReadOnlyList<byte[]>> Entries(long from, long to, long step, CancellationToken stop)
     {
         var entries = new List<byte[]>();
         var bytes = 0L;
-        for (var n = from / Tile.Full; n * Tile.Full < to && bytes < step; n++)
+        for (var n = from / Tile.Full; n * Tile.Full < to
+            && (bytes < step || to - n * Tile.Full <= entries.Count); n++)
         {
             var tile = new Tile(Tile.Entries, n, Tile.WidthAt(to, Tile.Entries, n));
             try

@@ -55,6 +55,28 @@ sealed class Staging(Replay replay, PrivateKey serverKey)
             : throw new InvalidOperationException($"the fold refused the server's own {statement.Kind}");
     }
 
+    /// <summary>
+    /// A crash may fall between a deployment and its verdict. A verdict is a pure function of the ledger, so it is
+    /// given now. Only the newest entries are looked at: what came before them was, when they were admitted.
+    /// </summary>
+    public void SignMissingVerdicts(WallClock clock)
+    {
+        foreach (var folded in replay.NewestOf<Deployment>()
+            .TakeWhile(d => d.Index >= replay.State.Size - Replay.Distance)
+            .Where(d => !IsExplained(d)).Reverse().ToArray())
+            if (folded.Judgement is not null && clock.TryStamp(State.Time, out var stamp, out _))
+                try
+                {
+                    if (Explain.Verdict(replay.At(folded.Index), folded.Entry, new Outcome.Accepted(folded.After,
+                        folded.Statement, folded.Judgement)) is { } verdict) Sign(verdict, stamp);
+                }
+                // it stays unexplained, as it was: no reason to admit nothing any more
+                catch (Exception e) when (e is FormatException or InvalidOperationException) { }
+    }
+
+    bool IsExplained(Folded deployment) => replay.Of<Verdict>(deployment.Index + 1)
+        .Any(v => ((Verdict)v.Statement).Size == deployment.Index);
+
     /// <summary>All that was added since the last call, to be appended.</summary>
     public ImmutableArray<Staged> Take()
     {

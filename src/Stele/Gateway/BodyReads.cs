@@ -41,7 +41,7 @@ sealed class BodyReads : IDisposable
         _journal = Journal.Open(path, new JournalOptions
         {
             // What is before a file is not needed to go on from it: the basis has nothing in it.
-            Secret = true, SegmentBytes = SegmentBytes, StartFrom = _ => true,
+            Readers = Readers.Owner, SegmentBytes = SegmentBytes, StartFrom = _ => true,
         }, (segment, records) =>
         {
             if (records.IsEmpty && segment is { First: > 0, HasBasis: false }) unsealed.Add(segment);

@@ -88,7 +88,7 @@ sealed class DecisionReplays(Func<string, (Recorder Recorder, IDisposable? Opene
             stop.ThrowIfCancellationRequested();
             var at = index++;
             var decision = Decision.Parse(leaf);
-            if (decision.Kind == Decision.CloseKind || decision.Time < request.Since || decision.Time > request.Until)
+            if (decision.Kind == DecisionKind.Close || decision.Time < request.Since || decision.Time > request.Until)
                 continue;
             var held = Held(recorder, at, decision, out var state);
             if (state == BodyState.Erased) erased++;

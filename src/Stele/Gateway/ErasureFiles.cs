@@ -42,10 +42,10 @@ sealed class ErasureFiles(string folder)
             var salt = RandomNumberGenerator.GetBytes(Commitment.SaltBytes);
             record = record with { Reason = Commitment.To("reason", salt, Encoding.UTF8.GetBytes(reason)).Value };
             Files.Write(PathOf(record.List.Root) + ReasonSuffix,
-                Json.Object(("salt", Convert.ToHexStringLower(salt)), ("text", reason)).ToBytes(), secret: true);
+                Json.Object(("salt", Convert.ToHexStringLower(salt)), ("text", reason)).ToBytes(), Readers.Owner);
         }
         Files.Write(PathOf(record.List.Root) + PlanSuffix, new PlannedErasure(now, record).ToJson().ToBytes(),
-            secret: true);
+            Readers.Owner);
         return record;
     }
 
@@ -67,7 +67,7 @@ sealed class ErasureFiles(string folder)
 
     /// <summary>Keeps an order of owners.</summary>
     public void Order(ErasureRecord record, Envelope order) =>
-        Files.Write(PathOf(record.List.Root) + OrderSuffix, order.ToJson().ToBytes(), secret: true);
+        Files.Write(PathOf(record.List.Root) + OrderSuffix, order.ToJson().ToBytes(), Readers.Owner);
 
     /// <summary>The lists that are ordered, ascending.</summary>
     public IReadOnlyList<Digest> Ordered() => [.. Directory.EnumerateFiles(folder, "*" + OrderSuffix)
@@ -78,7 +78,7 @@ sealed class ErasureFiles(string folder)
 
     /// <summary>From here on it will be done.</summary>
     public void Begin(ErasureRecord record) =>
-        Files.Write(PathOf(record.List.Root), record.ToJson().ToBytes(), secret: true);
+        Files.Write(PathOf(record.List.Root), record.ToJson().ToBytes(), Readers.Owner);
 
     public ErasureRecord? Begun(Digest list) => File.Exists(PathOf(list))
         ? ErasureRecord.Parse(File.ReadAllBytes(PathOf(list))) : null;

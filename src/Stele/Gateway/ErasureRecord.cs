@@ -15,8 +15,8 @@ namespace Stele.Gateway;
 /// <param name="Size">The ledger size that was folded when holds were looked for.</param>
 /// <param name="Principal">A pseudonym whose token goes too; null = none.</param>
 /// <param name="Reason">The commitment to the reason, which is in a file of its own.</param>
-sealed record ErasureRecord(string Log, long From, long To, ImmutableArray<long> Indices, byte[] Salt, string Cause,
-    long Size, string? Principal, Digest? Reason)
+sealed record ErasureRecord(string Log, long From, long To, ImmutableArray<long> Indices, byte[] Salt,
+    ErasureCause Cause, long Size, string? Principal, Digest? Reason)
 {
     const int Version = 1, MaxFile = 64 << 20;
 
@@ -25,7 +25,7 @@ sealed record ErasureRecord(string Log, long From, long To, ImmutableArray<long>
     public Json ToJson() => Json.Object(
         ("version", Version), ("log", Log), ("from", From), ("to", To),
         ("indices", Json.Array(Indices.Select(i => Json.Of(i)))), ("salt", Convert.ToHexStringLower(Salt)),
-        ("cause", Cause), ("size", Size),
+        ("cause", Erasure.Causes[Cause]), ("size", Size),
         ("principal", Principal is null ? null : Json.Of(Principal)), ("reason", Reason is { } r ? Json.Of(r) : null));
 
     public static ErasureRecord Parse(ReadOnlySpan<byte> utf8)
@@ -35,7 +35,7 @@ sealed record ErasureRecord(string Log, long From, long To, ImmutableArray<long>
             throw new FormatException($"version {j["version"].AsInt} of an erasure is not known here");
         return new(j["log"].AsString, Names.Entry(j["from"]), Names.Entry(j["to"]),
             [.. j["indices"].AsArray.Select(i => Names.Entry(i))], Convert.FromHexString(j["salt"].AsString),
-            j["cause"].AsString, Names.Entry(j["size"]),
+            Erasure.Causes.Parse(j["cause"]), Names.Entry(j["size"]),
             j.Find("principal")?.AsString, j.Find("reason")?.AsDigest);
     }
 
@@ -48,8 +48,8 @@ sealed record ErasureRecord(string Log, long From, long To, ImmutableArray<long>
 }
 
 /// <summary>What an erasure states, and owners sign: the root of the list, not the list.</summary>
-sealed record ErasureClaim(string Log, long From, long To, Digest List, long Count, string Cause, long Size,
-    Digest? Reason) : IView
+sealed record ErasureClaim(string Log, long From, long To, Digest List, long Count, ErasureCause Cause,
+    long Size, Digest? Reason) : IView
 {
     public static ErasureClaim Of(Erasure s) => new(s.Log, s.From, s.To, s.List, s.Count, s.Cause, s.Size, s.Reason);
 

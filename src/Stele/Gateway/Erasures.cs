@@ -312,7 +312,8 @@ sealed class Erasures(NodeFolder folder, Func<string, (Recorder Recorder, IDispo
             if (to > from && indices.GetViewBetween(from, to - 1) is { Count: > 0 } between)
                 yield return new ErasureRecord(origin, from, to, [.. between],
                     RandomNumberGenerator.GetBytes(ErasedList.SaltBytes),
-                    request.Overdue is null ? Erasure.Request : Erasure.Retention, state.Size, principal, null);
+                    request.Overdue is null ? ErasureCause.Request : ErasureCause.Retention, state.Size, principal,
+                        null);
             from = Math.Max(from, hold.To ?? long.MaxValue);
         }
     }

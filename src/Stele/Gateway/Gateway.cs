@@ -144,7 +144,7 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayOptions
                 //    have it, even if the clock was put back.
                 var anchored = table.State.Logs.GetValueOrDefault(recorder.Log.Origin)?.Anchor?.Issued ?? 0;
                 index = await recorder.Record(() => new Decision(
-                    Decision.WholeKind, Math.Max(anchored, time.GetUtcNow().ToUnixTimeMilliseconds()), null,
+                    DecisionKind.Whole, Math.Max(anchored, time.GetUtcNow().ToUnixTimeMilliseconds()), null,
                     hosted.System, hosted.Environment, table.Deployment, backend.Release.Digest,
                         ObservedStrength.VerifiedAtLoad,
                     backend.Release.Policy, judged.Policies, outcome, ruling.Rule, principal.Name, Protocol,
@@ -183,13 +183,14 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayOptions
                     if (ruling.Effect is Effect.Deny or Effect.Hold) return Refused(ruling);
                     // The rules let it through; what came of it is an error.
                     if (masked?.Length > options.MaxRequest)
-                        return new(Decision.Error, Problem(GatewayError.TooLarge, TooMuchMasked, ruling.Rule),
+                        return new(DecisionOutcome.Error, Problem(GatewayError.TooLarge, TooMuchMasked, ruling.Rule),
                             GatewayError.TooLarge, false);
                     return await Forward(http.Request, principal.Name, path, masked ?? input, backend);
                 }
                 catch (Exception e)
                 {
-                    return new(Decision.Error, Problem(GatewayError.Internal, Bug(e)), GatewayError.Internal, true);
+                    return new(DecisionOutcome.Error, Problem(GatewayError.Internal, Bug(e)),
+                        GatewayError.Internal, true);
                 }
             }
         }
@@ -288,7 +289,7 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayOptions
 
     /// <summary>What came of a request that was decided.</summary>
     /// <param name="Forwarded">Whether the release may have seen it.</param>
-    sealed record Reached(string Outcome, Answer Answer, GatewayError? Error, bool Forwarded);
+    sealed record Reached(DecisionOutcome Outcome, Answer Answer, GatewayError? Error, bool Forwarded);
 
     static Reached Refused(Ruling ruling)
     {
@@ -296,7 +297,8 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayOptions
         var message = ruling.Message ?? (because == GatewayError.Held
             ? $"the rule '{ruling.Rule}' demands a person's approval"
             : $"the rule '{ruling.Rule}' says no");
-        return new(ruling.Effect.Name(), Problem(because, message, ruling.Rule), because, false);
+        return new(ruling.Effect == Effect.Hold ? DecisionOutcome.Hold : DecisionOutcome.Deny,
+            Problem(because, message, ruling.Rule), because, false);
     }
 
     async Task<Reached> Forward(HttpRequest request,
@@ -308,15 +310,15 @@ sealed class Gateway(Node node, NodeFolder folder, Access access, GatewayOptions
                 options.MaxAnswer, options.Timeout, time);
             backend.Instance.Answered();
             // Drift seen while it answered: whose answer that was, nobody can say.
-            return backend.Instance.Trusted ? new(Decision.Allow, answer, null, true)
-                : new(Decision.Error,
+            return backend.Instance.Trusted ? new(DecisionOutcome.Allow, answer, null, true)
+                : new(DecisionOutcome.Error,
                     Problem(GatewayError.DriftedMeanwhile,
                         $"release {backend.Release.Digest.Short} changed, or ended, while it answered"),
                     GatewayError.DriftedMeanwhile, true);
         }
         catch (ForwardException e)
         {
-            return new(Decision.Error, Problem(e.Error, e.Message), e.Error, true);
+            return new(DecisionOutcome.Error, Problem(e.Error, e.Message), e.Error, true);
         }
     }
 

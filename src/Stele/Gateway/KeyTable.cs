@@ -61,7 +61,7 @@ sealed class KeyTable : IDisposable
         _journal = Open();
     }
 
-    Journal Open() => Journal.Open(_path, Take, secret: true, access: _access);
+    Journal Open() => Journal.Open(_path, Take, Readers.Owner, access: _access);
 
     /// <summary>Whether an error ended the writing: what was added may not be there.</summary>
     public bool HasFailed => _journal.Failure is not null;
@@ -238,7 +238,7 @@ sealed class KeyTable : IDisposable
                 using var old = File.Exists(_path) ? new Scrub(_path) : null;
                 Journal.Replace(_path, [.. kept.Values.Select(k => (Record, k)),
                     .. marks.Values.Select(m => (Subject, m)), .. erased.Select(i => (Tombstone, Number(i))),
-                    .. lost.Select(i => (Lost, Number(i)))], secret: true);
+                    .. lost.Select(i => (Lost, Number(i)))], Readers.Owner);
                 old?.Overwrite();
                 return gone.Length;
             }

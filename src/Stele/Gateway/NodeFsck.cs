@@ -38,14 +38,17 @@ static class NodeFsck
         // A node that never reached its server has no replica yet.
         var replica = Replica.StoreIn(folder.Replica);
         var stated = new HashSet<Digest>();
+        var fold = Directory.Exists(folder.State) ? new FoldedAgain(Documents(folder)) : null;
         if (Directory.Exists(replica.Place)) found.Log(replica, trust.Key, (index, bytes) =>
         {
             stop.ThrowIfCancellationRequested();
             if (ListOf(bytes) is { } list) stated.Add(list);
+            fold?.Stops(bytes);     // whether entries fold is the server's fsck to say
             if (index == 0 && Merkle.Leaf(bytes) != trust.Genesis)
                 found.WrongRecord(replica, "begins with another genesis than the trust file pins");
         });
         found.Wrong(folder.Blobs, BlobStore.Check(folder.Blobs, () => Interlocked.Increment(ref found.Blobs), stop));
+        fold?.Check(Kept(folder), trust, found);
         var erasures = Erasures(folder, found).ToList();
         foreach (var log in Logs(folder)) CheckLog(folder, log, erasures, stated, found, stop);
         foreach (var file in OfLogs(folder))
@@ -55,6 +58,11 @@ static class NodeFsck
             found.Journal(folder.Outbox,
                 () => Outbox.Scan(folder.Outbox, problem => found.Wrong(folder.Outbox, problem)));
     }
+
+    static KeptFold Kept(NodeFolder folder) => new(folder.State, folder.StateKey, FoldFrom.Snapshot);
+
+    static Func<Digest, byte[]?> Documents(NodeFolder folder) =>
+        SmallDocuments.In(Path.Combine(folder.Blobs, "blobs", "sha256"));
 
     /// <summary>The list that an entry states the erasure of. Whether the entry stands is for the fold to say, of which
     /// the replica's own checks are.</summary>
@@ -91,6 +99,9 @@ static class NodeFsck
     {
         var replica = Replica.StoreIn(folder.Replica);
         if (Directory.Exists(replica.Place)) found.Repair(replica, trust.Key, null);
+        var checkedNow = new Findings(folder.Path);
+        Check(folder, trust, checkedNow, default);
+        FoldedAgain.Repair(Kept(folder), checkedNow, found);
         foreach (var done in BlobStore.Repair(folder.Blobs))
             found.Did(Path.Combine(folder.Blobs, done[..done.IndexOf(':')]), done[(done.IndexOf(':') + 2)..]);
         foreach (var log in Logs(folder))

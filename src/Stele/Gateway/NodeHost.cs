@@ -69,8 +69,10 @@ sealed class NodeHost : IAsyncDisposable
             begun.Push(new Closing(outbox));
             var identity = folder.Open();
             var blobs = new BlobStore(folder.Blobs);
-            var link = await ServerLink.Open(folder, trust, new ServerClient(server, token), blobs, time);
+            var link = await ServerLink.Open(folder, trust, new ServerClient(server, token), blobs, time,
+                nodeOptions.Fold);
             begun.Push(link);
+            if (link.SnapshotError is { } unkept) report?.Invoke(unkept + "; the next start folds the whole ledger");
             var cosigner = Cosigner.Open(folder, trust, identity, time);
             begun.Push(new Closing(cosigner));
             // What a killed node left: its sandboxes died with it, their trees are made again.

@@ -62,7 +62,7 @@ static class NodePruning
             throw new IOException($"{path} is damaged: {end.Problem}. Nothing was changed");
         if (!any) return;
         using var old = new Scrub(path);
-        JournalCut.Rewrite(path, record => Number(record) >= below, secret: true);
+        JournalCut.Rewrite(path, record => Number(record) >= below, Readers.Owner);
         old.Overwrite();
     }
 

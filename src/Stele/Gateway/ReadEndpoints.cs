@@ -7,6 +7,7 @@ using Stele.Identity;
 using Stele.Proof;
 using Stele.Proof.Decisions;
 using Stele.Proof.Packs;
+using Stele.Proof.Statements;
 using Stele.Runtime;
 
 namespace Stele.Gateway;
@@ -86,7 +87,7 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
             ? node.Environments.Select(e => e.Log).FirstOrDefault(l => l?.Origin == origin)
             : null;
         if (log is null || index >= log.Log.Size || index < log.Log.Floor
-            || Decision.Parse(log.Log.ReadEntry(index)) is not { Kind: not Decision.CloseKind } decision
+            || Decision.Parse(log.Log.ReadEntry(index)) is not { Kind: not DecisionKind.Close } decision
             || (!asker.Has(Rights.Logs) && decision.Principal != asker.Name))
             throw new GatewayException(GatewayError.NotFound, "you asked for no such decision here");
         var form = new ReceiptForm(request.Query["version"].ToString() switch
@@ -103,17 +104,18 @@ sealed class ReadEndpoints(Node node, Gateway gateway, Access access, BodyReads 
         for (var attempt = 0; attempt < 100; attempt++)
         {
             if (link.Tree is { } tree
-                && tree.Size >= decision.Size) return Receipt(
-                tree, log, index, decision, request.Query.ContainsKey("early"), form);
+                && tree.Size >= decision.Size) return Receipt(tree, log, index, decision,
+                request.Query.ContainsKey("early") ? null
+                    : Proof.Packs.Receipt.AnchorOf(link.Replay, log.Origin, index, tree.Size)?.Anchor, form);
             await Task.Delay(20, request.HttpContext.RequestAborted);
         }
         throw new GatewayException(GatewayError.NotServing, "the node is still folding the ledger");
     }
 
-    byte[] Receipt(ProvenTree ledger, DecisionLog log, long index, Decision decision, bool early, ReceiptForm form)
+    /// <param name="anchor">The first over the decision; null: an early receipt, by the log's own checkpoint.</param>
+    byte[] Receipt(ProvenTree ledger, DecisionLog log, long index, Decision decision, Anchor? anchor, ReceiptForm form)
     {
-        var anchor = early ? null : Proof.Packs.Receipt.AnchorOf(link.Replay, log.Origin, index, ledger.Size);
-        var note = anchor?.Anchor.Checkpoint ?? log.Log.Checkpoint;
+        var note = anchor?.Checkpoint ?? log.Log.Checkpoint;
         var size = Checkpoint.TryOpen(note, log.Key, out var checkpoint, out var error)
             ? checkpoint.Size
             : throw new IOException(error);

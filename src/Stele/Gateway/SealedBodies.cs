@@ -31,7 +31,7 @@ sealed class SealedBodies : IDisposable
     public SealedBodies(string path, string origin, FileAccess access = FileAccess.ReadWrite)
     {
         _origin = origin;
-        _journal = Journal.Open(path, Take, secret: true, access: access);
+        _journal = Journal.Open(path, Take, Readers.Owner, access: access);
     }
 
     /// <summary>Whether an error ended the writing: what was added may not be there.</summary>

@@ -76,7 +76,7 @@ sealed class DecisionLog : IDisposable
     {
         var at = folder.Log(origin);
         var keyFile = Path.Combine(at, "key");
-        Disk.Files.CreateDirectory(at, secret: true);
+        Disk.Files.CreateDirectory(at, Disk.Readers.Owner);
         var signer = File.Exists(keyFile) ? NoteSigner.Open(keyFile) : NoteSigner.Create(keyFile, origin);
         DecisionLog? log = null;
         try
@@ -105,7 +105,7 @@ sealed class DecisionLog : IDisposable
             var origin = n == 1 ? first : string.Create(CultureInfo.InvariantCulture, $"{first}.{n}");
             if (!state.Logs.TryGetValue(origin, out var known)) return origin;
             var keyFile = Path.Combine(folder.Log(origin), "key");
-            if (known.Status != LogStatement.Open || !File.Exists(keyFile)) continue;
+            if (known.Status != LogAction.Open || !File.Exists(keyFile)) continue;
             using var signer = NoteSigner.Open(keyFile);
             if (signer.Key.ToString() == known.Key) return origin;
         }
@@ -116,7 +116,8 @@ sealed class DecisionLog : IDisposable
     {
         if (!state.Logs.TryGetValue(Origin, out var known))
             return $"the decision log '{Origin}' is not open in the ledger: an owner opens it with the key {Key}";
-        if (known.Status != LogStatement.Open) return $"the decision log '{Origin}' is {known.Status} in the ledger";
+        if (known.Status != LogAction.Open)
+            return $"the decision log '{Origin}' is {LogStatement.Actions[known.Status]} in the ledger";
         if (known.Key != Key.ToString()) return $"the decision log '{Origin}' was opened with another key";
         if (known.Anchor is not { } anchor) return null;
         if (anchor.Size > Log.Size)

@@ -17,6 +17,8 @@ namespace Stele.Host;
 /// principals.json   who may ask for decisions, and read or erase here (see TokenFile): SHA-256 of each token   0600
 /// reads             who opened which bodies: a journal                          0600
 /// replica/          its own copy of the ledger; and next to that memory, cosigner.key, which cosigns what the memory holds    0600
+/// state/            snapshots of its fold (see Snapshots); derived
+/// state.key         32 random bytes: by them the node knows its own snapshots   0600
 /// blobs/            its own store of blobs: an OCI image layout
 /// logs/[hex]/       one decision log an environment: key, journal, tiles; accounted.json: how far keys are
 ///                   accounted for
@@ -41,6 +43,8 @@ sealed record NodeFolder(string Path)
     public string Token => At("token");
     public string Principals => At("principals.json");
     public string Replica => At("replica");
+    public string State => At("state");
+    public string StateKey => At("state.key");
 
     /// <summary>
     /// Invariant: this key lives and dies with the memory that it stands for. Without the one, the other would cosign a
@@ -93,10 +97,10 @@ sealed record NodeFolder(string Path)
         FolderFormat.Demand(Path);
         var token = OwnToken();
         TokenFile.All(Principals);
-        Files.CreateDirectory(Path, secret: true);
+        Files.CreateDirectory(Path, Readers.Owner);
         // Earlier builds make node/token and more where it is missing; they get as far as this file.
         foreach (var directory in (string[])[Logs, At("bodies"), At("keytable"), At("tally"),
-            Erasures]) Files.CreateDirectory(directory, secret: true);
+            Erasures]) Files.CreateDirectory(directory, Readers.Owner);
         if (Directory.Exists(OldRun)) Files.Discard(OldRun);
         if (!File.Exists(OldRun)) Files.Write(OldRun, OldRunText);
         TokenFile.Raise(Principals);
@@ -106,7 +110,7 @@ sealed record NodeFolder(string Path)
         if (!File.Exists(MemberKey))
         {
             using var made = PrivateKey.Create();
-            Files.Write(MemberKey, made.ToPem(), secret: true);
+            Files.Write(MemberKey, made.ToPem(), Readers.Owner);
         }
         if (!File.Exists(MemberId))
             Files.Write(MemberId, RandomId.New() + "\n");

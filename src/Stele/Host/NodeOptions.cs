@@ -3,6 +3,9 @@ namespace Stele.Host;
 /// <summary>How a node goes about its work. What it runs is not said here: the ledger says it.</summary>
 sealed record NodeOptions
 {
+    /// <summary>Where the fold begins at the start.</summary>
+    public Control.FoldFrom Fold { get; init; }
+
     /// <summary>How long one question to the server for news may stay open.</summary>
     public TimeSpan SyncWait { get; init; } = TimeSpan.FromSeconds(10);
 

@@ -21,7 +21,7 @@ sealed class Outbox : IDisposable
 
     /// <exception cref="IOException">Another process has it open; nothing was changed.</exception>
     public Outbox(string path) => _journal = Journal.Open(path,
-        new JournalOptions { Secret = true, GoOnFrom = () => Compacted(path) }, Take);
+        new JournalOptions { Readers = Readers.Owner, GoOnFrom = () => Compacted(path) }, Take);
 
     public int Waiting
     {

@@ -158,12 +158,12 @@ sealed class Routing(NodeParts parts, string system, string environment, Action 
     {
         if (state.Revocations.IsEmpty) return null;
         foreach (var digest in state.Closure(release))
-            if (state.Revocations.TryGetValue(digest, out var r) && r.Effect == Revocation.Stop
+            if (state.Revocations.TryGetValue(digest, out var r) && r.Effect == RevocationEffect.Stop
                 && r.FromEntry <= state.Size)
                 return $"{digest}, in the closure of release {release.Digest.Short}, was revoked by entry "
                     + $"{Number(r.Entry)}";
         foreach (var by in release.By)
-            if (state.Revocations.TryGetValue(by.Key, out var r) && r.Effect == Revocation.Stop
+            if (state.Revocations.TryGetValue(by.Key, out var r) && r.Effect == RevocationEffect.Stop
                 && r.FromEntry <= by.Entry)
                 return $"the key that declared release {release.Digest.Short} was revoked by entry {Number(r.Entry)}";
         return null;

@@ -25,8 +25,9 @@ sealed class ServerLink : IAsyncDisposable
     /// <param name="server">Belongs to the link from here on.</param>
     /// <param name="blobs">The node's own store, which also holds the documents that the fold reads.</param>
     public static async Task<ServerLink> Open(NodeFolder folder, Trust trust, ServerClient server, BlobStore blobs,
-        TimeProvider time) =>
-        new(await Replica.Open(folder.Replica, trust, server, time, blobs), server, blobs);
+        TimeProvider time, FoldFrom from = FoldFrom.Snapshot) =>
+        new(await Replica.Open(folder.Replica, trust, server, time, blobs,
+            kept: new KeptFold(folder.State, folder.StateKey, from)), server, blobs);
 
     /// <summary>This node's own fold. Grows only inside <see cref="Sync"/>.</summary>
     public Replay Replay => _replica.Replay;
@@ -69,6 +70,9 @@ sealed class ServerLink : IAsyncDisposable
     });
 
     public string Origin => _replica.Log.Origin;
+
+    /// <summary>Why this node's fold can't be kept now; null: it is.</summary>
+    public string? SnapshotError => _replica.SnapshotError;
 
     /// <summary>Why the files of this node's copy can't be written now; null: they are.</summary>
     public string? LastPublishError => _replica.Log.LastPublishError;

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Connections;
 using Stele.Blobs;
 using Stele.Disk;
 using Stele.Proof;
+using Stele.Proof.Governance;
 
 namespace Stele.Http;
 
@@ -115,6 +116,11 @@ static class Answers
         {
             http.Features.Get<Visitor>()?.Lacks();
             problem = Problem.Of(ProblemCode.Busy, "the server has too much open at once to answer this");
+        }
+        catch (NodeException)
+        {
+            problem = Problem.Of(ProblemCode.Busy,
+                "what was kept of the fold is damaged: the ledger is folded again from its first entry");
         }
         catch (IOException e) when (DiskTrouble.Of(e) is { } fault)
         {

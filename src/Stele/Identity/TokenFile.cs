@@ -235,5 +235,5 @@ sealed class TokenFile(string path, TimeProvider time, TokenHolder? own = null)
     static Microsoft.Win32.SafeHandles.SafeFileHandle Alone(string path) =>
         Libc.LockDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
 
-    static void Write(string path, IEnumerable<TokenHolder> all) => Files.Write(path, Encode(all), secret: true);
+    static void Write(string path, IEnumerable<TokenHolder> all) => Files.Write(path, Encode(all), Readers.Owner);
 }

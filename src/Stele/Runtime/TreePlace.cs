@@ -78,7 +78,7 @@ sealed class TreePlace : IDisposable
         for (var tries = 0; tries < 1000; tries++)
         {
             var directory = Path.Combine(folder, RandomId.New());
-            Files.CreateDirectory(directory, secret: true);
+            Files.CreateDirectory(directory, Readers.Owner);
             if (Libc.TryLockDirectory(directory) is not { } held)
             {
                 Files.Discard(directory); // another's sweep was faster
@@ -117,7 +117,7 @@ sealed class TreePlace : IDisposable
     {
         if (Directory.Exists(folder)) return null;
         if (Make(Path.GetDirectoryName(folder)!) is { } objection) return objection;
-        Files.CreateDirectory(folder, secret: true);
+        Files.CreateDirectory(folder, Readers.Owner);
         return ObjectionTo(folder);
     }
 

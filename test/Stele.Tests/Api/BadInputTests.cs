@@ -110,7 +110,7 @@ public sealed class BadInputTests
             await Refused(town, 400, "malformed", Encoding.UTF8.GetBytes(new string('[', 5000)));
             await Refused(town, 400, "malformed", Signed("{}"));
             await Refused(town, 400, "malformed", Signed("not json"));
-            var unknown = town.Act(new Erasure("x", 0, 1, default, 1, Erasure.Request, 1, null)
+            var unknown = town.Act(new Erasure("x", 0, 1, default, 1, ErasureCause.Request, 1, null)
             {
                 Nonce = Founding.NewNonce(),
                 Issued = 0

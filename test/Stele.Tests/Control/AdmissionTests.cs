@@ -45,8 +45,8 @@ public sealed class AdmissionTests
         Assert.Equal((403, "policy-failed"), (problem.Status, problem.Code));
         Assert.Contains("0.7375", problem.Message, StringComparison.Ordinal);
         Assert.Contains("four-fifths", problem.Message, StringComparison.Ordinal);
-        Assert.Equal(RuleOutcome.Failed, Assert.Single(problem.Rules, r => r.Rule == "four-fifths").Result);
-        Assert.Equal(RuleOutcome.Passed, Assert.Single(problem.Rules, r => r.Rule == "approved").Result);
+        Assert.Equal(RuleResult.Failed, Assert.Single(problem.Rules, r => r.Rule == "four-fifths").Result);
+        Assert.Equal(RuleResult.Passed, Assert.Single(problem.Rules, r => r.Rule == "approved").Result);
 
         // A verdict and a refusal, both of the size before; the refused envelope is a blob.
         var replay = town.Host.Admission.Replay;
@@ -92,12 +92,13 @@ public sealed class AdmissionTests
         var time = new ManualTime(TimeProvider.System.GetUtcNow());
         await using var town = await Town.Found(time);
         await town.Settle();
-        Statement Bad() => town.Act(new Revocation(Revocation.Key, town.Owner.Key.Public.Id, 0, Revocation.Stop)
+        Statement Bad() => town.Act(new Revocation(RevocationTarget.Key, town.Owner.Key.Public.Id, 0,
+            RevocationEffect.Stop)
         {
             Nonce = Founding.NewNonce(),
             Issued = 0
         });
-        for (var i = 0; i < Admission.RefusalsPerMinute; i++)
+        for (var i = 0; i < RecordedRefusals.PerMinute; i++)
             Assert.NotNull((await town.Refuse(Bad(), town.Builder)).Refusal);
         var size = town.State.Size;
         var problem = await town.Refuse(Bad(), town.Builder);

@@ -27,17 +27,18 @@ public sealed class ExportTests
         var origin = Founding.NewOrigin("node");
         using var key = NoteSigner.Create(town.Path("node.key"), origin);
         using var decisions = Log.Open(new FileStore(town.Path("decisions")), origin, key, town.Time);
-        await town.Admit(town.Act(new LogStatement(LogStatement.Open, origin, key.Key.ToString(), town.Node.Id,
+        await town.Admit(town.Act(new LogStatement(LogAction.Open, origin, key.Key.ToString(), town.Node.Id,
             Town.System, Town.Environment, null)
         {
             Nonce = Founding.NewNonce(),
             Issued = 0
         }), town.Owner);
         for (var i = 0; i < 3; i++)
-            await decisions.Append(new Decision(Decision.WholeKind, town.Now, null, Town.System, Town.Environment,
+            await decisions.Append(new Decision(DecisionKind.Whole, town.Now, null, Town.System, Town.Environment,
                 deployment, release, ObservedStrength.VerifiedAtLoad, null,
                     town.State.PoliciesFor(Town.System, Town.Environment),
-                Decision.Allow, null, Citizen.New().Id, "http", "predict", 200, Commitment.To("input", new byte[32],
+                DecisionOutcome.Allow, null, Citizen.New().Id, "http", "predict", 200,
+                    Commitment.To("input", new byte[32],
                     "in"u8), Commitment.To("output", new byte[32], "out"u8), 1000, town.State.Size, 0).Encode());
         await town.Admit(
             town.Act(new Anchor(origin, decisions.Checkpoint, [], 0, 0, 3, town.State.Size, StateDigest.Of(town.State))

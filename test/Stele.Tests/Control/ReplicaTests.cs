@@ -30,7 +30,8 @@ public sealed class ReplicaTests
             Assert.Equal(1, await replica.Sync(Stop));
             await town.Settle();
             await town.Deploy(await town.Release("v2", 0.84, "good"));
-            await town.Refuse(town.Act(new Revocation(Revocation.Key, town.Owner.Key.Public.Id, 0, Revocation.Stop)
+            await town.Refuse(town.Act(new Revocation(RevocationTarget.Key, town.Owner.Key.Public.Id, 0,
+                RevocationEffect.Stop)
             {
                 Nonce = Founding.NewNonce(),
                 Issued = 0
@@ -55,15 +56,15 @@ public sealed class ReplicaTests
     public async Task A_long_way_is_gone_in_steps()
     {
         await using var town = await Town.Found();
-        await Task.WhenAll(Enumerable.Range(0, 600)
+        await Task.WhenAll(Enumerable.Range(0, 900)
             .Select(_ => town.Admit(town.Member(Citizen.New(), new Role(RoleName.Builder)), town.Owner)));
         // A step of one byte is one bundle.
         await using (var replica = await Replica.Open(town.Path("replica"), town.Trust, town.Server, town.Time,
             step: 1))
         {
-            Assert.Equal(601, await replica.Sync(Stop));
+            Assert.Equal(901, await replica.Sync(Stop));
             Assert.Equal(StateDigest.Of(town.State), StateDigest.Of(replica.Replay.State));
-            Assert.Equal((601, 601, town.Host.Log.Root), (replica.Log.Size, replica.Log.Held, replica.Log.Root));
+            Assert.Equal((901, 901, town.Host.Log.Root), (replica.Log.Size, replica.Log.Held, replica.Log.Root));
         }
         var ahead = 0;
         Stele.Disk.Journal.Scan(Path.Combine(town.Path("replica"), "ledger", "journal"), records =>
@@ -100,7 +101,7 @@ public sealed class ReplicaTests
             Nonce = Founding.NewNonce(),
             Issued = 0
         });
-        foreach (var batch in Enumerable.Range(0, 600).Chunk(150))
+        foreach (var batch in Enumerable.Range(0, 900).Chunk(150))
         {
             await Task.WhenAll(batch.Select(i => town.Admit(Next(i), town.Builder)));
             await replica.Sync(Stop);

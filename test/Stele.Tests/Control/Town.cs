@@ -78,11 +78,11 @@ sealed class Town : IAsyncDisposable
         var folder = new ServerFolder(scratch.At("data"));
         var (first, second) = (Citizen.New(), Citizen.New());
         var origin = Founding.NewOrigin("test");
-        Files.CreateDirectory(folder.Keys, secret: true);
+        Files.CreateDirectory(folder.Keys, Readers.Owner);
         using var logKey = Stele.Ledger.NoteSigner.Create(folder.LogKey, origin);
         using var serverKey = PrivateKey.Create();
         using var recovery = PrivateKey.Create();
-        Files.Write(folder.ServerKey, serverKey.ToPem(), secret: true);
+        Files.Write(folder.ServerKey, serverKey.ToPem(), Readers.Owner);
         var now = time.GetUtcNow().ToUnixTimeMilliseconds();
         var genesis = new GenesisStatement(origin, State.CurrentFold,
             [new Founder(first.Id, [first.Key.Public]), new Founder(second.Id, [second.Key.Public])], 2,
@@ -177,7 +177,7 @@ sealed class Town : IAsyncDisposable
             Issued = 0
         });
 
-    public Deployment Deployment(Digest release, string action = "deploy") =>
+    public Deployment Deployment(Digest release, DeploymentAction action = DeploymentAction.Deploy) =>
         Act(new Deployment(System, Environment, action, State.Environment(System, Environment).Head?.Entry,
             [new Route(release, 100)])
         {
@@ -185,7 +185,7 @@ sealed class Town : IAsyncDisposable
             Issued = 0
         });
 
-    public Approval Approval(Digest release, string action = "deploy") =>
+    public Approval Approval(Digest release, DeploymentAction action = DeploymentAction.Deploy) =>
         Act(new Approval(release, System, Environment, action, [new Route(release, 100)],
         State.Environment(System, Environment).Head?.Entry,
         State.PoliciesFor(System, Environment),

@@ -240,6 +240,7 @@ sealed class FaultyDisk : IDisposable
             name = $"{(tile.IsPartial ? "partial" : "full")} {(tile.Level == Tile.Entries ? "bundle" : "tile")}";
         else if (Digest.TryParseHex(name, out _)) name = "blob";
         else if (IsSegment(name)) name = "segment";
+        else if (name.StartsWith("nodes.", StringComparison.Ordinal)) name = "nodes";
         else if (name.EndsWith(".basis", StringComparison.Ordinal)) name = "basis";
         return $"{words} {name}";
     }

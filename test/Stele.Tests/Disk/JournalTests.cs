@@ -367,7 +367,7 @@ public sealed class JournalTests : IDisposable
     public void Replacing_is_all_or_nothing()
     {
         var path = At("j");
-        Journal.Replace(path, [(1, Bytes("a")), (2, Bytes("b"))], secret: true);
+        Journal.Replace(path, [(1, Bytes("a")), (2, Bytes("b"))], Readers.Owner);
         Assert.Equal(["1:a", "2:b"], Contents(path));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
         Assert.Throws<InvalidOperationException>(() => Journal.Replace(path, Failing()));

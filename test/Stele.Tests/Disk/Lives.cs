@@ -377,7 +377,7 @@ sealed class OutboxLife : Life
     static readonly Trust Trust = new(Ledgers.Origin, NoteSigner.Parse(Ledgers.KeyText(Ledgers.Origin, 1)).Key,
         Digest.Of("genesis"u8), [], 0);
     static readonly Envelope[] Envelopes = [.. Enumerable.Range(0, 3).Select(i =>
-        Envelope.Sign(new Erasure("a/log", 0, 1, Digest.Of([(byte)i]), 1, Erasure.Request, 1, null)
+        Envelope.Sign(new Erasure("a/log", 0, 1, Digest.Of([(byte)i]), 1, ErasureCause.Request, 1, null)
         {
             Ledger = Trust.Genesis,
             Nonce = Founding.NewNonce(),

@@ -78,7 +78,7 @@ public sealed class AccountedTests : IDisposable
                 return folder;
             case Step.Rewrite:
                 foreach (var file in (string[])[folder.KeyTable(Origin), folder.Bodies(Origin)])
-                    JournalCut.Rewrite(file, _ => true, secret: true);
+                    JournalCut.Rewrite(file, _ => true, Readers.Owner);
                 return folder;
             default:
                 var (recorder, opened) = Erasures.Open(folder, Origin)!.Value;

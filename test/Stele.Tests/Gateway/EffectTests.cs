@@ -69,7 +69,8 @@ public sealed class EffectTests
             On("cards", Effect.Mask, "has(request.body) && has(request.body.card)", null, "/card"),
             On("modest", Effect.Require, "request.size < 400")));
 
-        async Task Gets(string body, int status, string? rule, string outcome, string? forwarded, string path = "/say")
+        async Task Gets(string body, int status, string? rule, DecisionOutcome outcome, string? forwarded,
+            string path = "/say")
         {
             var (got, said, answer) = await h.Ask(path, body);
             Assert.Equal(status, (int)got);
@@ -77,7 +78,7 @@ public sealed class EffectTests
             Assert.Equal((outcome, rule, status), (d.Outcome, d.Rule, d.Status));
             if (forwarded is null)
             {
-                Assert.Equal((outcome == Decision.Hold ? "held" : "denied", rule),
+                Assert.Equal((outcome == DecisionOutcome.Hold ? "held" : "denied", rule),
                     (said["code"].AsString, said["rule"].AsString));
                 Assert.Null(d.Masked);
             }
@@ -87,23 +88,23 @@ public sealed class EffectTests
                 Assert.Equal(forwarded == body ? null : forwarded.Length, d.Masked?.Size);
             }
         }
-        await Gets("""{"n":1}""", 200, null, Decision.Allow, """{"n":1}""");
+        await Gets("""{"n":1}""", 200, null, DecisionOutcome.Allow, """{"n":1}""");
         // no allow rule is true
-        await Gets("""{"n":1}""", 403, "known", Decision.Deny, null, "/elsewhere");
-        await Gets("""{"tool":"shell"}""", 403, "no-shell", Decision.Deny, null);
-        await Gets("""{"amount":1001}""", 403, "large", Decision.Hold, null);
+        await Gets("""{"n":1}""", 403, "known", DecisionOutcome.Deny, null, "/elsewhere");
+        await Gets("""{"tool":"shell"}""", 403, "no-shell", DecisionOutcome.Deny, null);
+        await Gets("""{"amount":1001}""", 403, "large", DecisionOutcome.Hold, null);
         // deny over hold
-        await Gets("""{"amount":1001,"card":"4111","tool":"shell"}""", 403, "no-shell", Decision.Deny, null);
+        await Gets("""{"amount":1001,"card":"4111","tool":"shell"}""", 403, "no-shell", DecisionOutcome.Deny, null);
         // hold over mask
-        await Gets("""{"amount":1001,"card":"4111"}""", 403, "large", Decision.Hold, null);
-        await Gets("""{"card":"4111"}""", 200, "cards", Decision.Allow, """{"card":"***"}""");
+        await Gets("""{"amount":1001,"card":"4111"}""", 403, "large", DecisionOutcome.Hold, null);
+        await Gets("""{"card":"4111"}""", 200, "cards", DecisionOutcome.Allow, """{"card":"***"}""");
         // masks add up
         await Gets("""{"card":{"number":4111},"people":[{"name":"a","n":1},{"n":2},{"name":["b"]}]}""", 200, "names",
-            Decision.Allow,
+            DecisionOutcome.Allow,
             """{"card":"***","people":[{"name":"***","n":1},{"n":2},{"name":"***"}]}""");
         // what does not evaluate denies, whatever its effect
-        await Gets("""{"amount":"much"}""", 403, "large", Decision.Deny, null);
-        await Gets($$"""{"text":"{{new string('x', 400)}}"}""", 403, "modest", Decision.Deny, null);
+        await Gets("""{"amount":"much"}""", 403, "large", DecisionOutcome.Deny, null);
+        await Gets($$"""{"text":"{{new string('x', 400)}}"}""", 403, "modest", DecisionOutcome.Deny, null);
 
         // Anyone who is held is told that it is a person's approval that is wanted, and that nobody can be waited for.
         var (_, held, _) = await h.Ask("/say", """{"amount":1001}""");
@@ -126,7 +127,7 @@ public sealed class EffectTests
         Assert.Contains(forwarded, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         var d = Leaf(h, answer);
         Assert.Equal((asked.Length, forwarded.Length), (d.Input!.Size, d.Masked!.Size));
-        Assert.Equal((Decision.Allow, "cards"), (d.Outcome, d.Rule));
+        Assert.Equal((DecisionOutcome.Allow, "cards"), (d.Outcome, d.Rule));
 
         // Both are sealed beside the log, with what the rules saw, and are what the leaf commits to.
         var opened = CanonicalJson.Parse(
@@ -162,7 +163,7 @@ public sealed class EffectTests
         var (grown, because, refused) = await h.Ask("/say",
             $$"""{"deep":[{{string.Join(',', Enumerable.Repeat("[1]", 450))}}]}""");
         Assert.Equal((HttpStatusCode.RequestEntityTooLarge, "too-large"), (grown, because["code"].AsString));
-        Assert.Equal((Decision.Error, "cards", 413, true), (Leaf(h, refused).Outcome, Leaf(h, refused).Rule,
+        Assert.Equal((DecisionOutcome.Error, "cards", 413, true), (Leaf(h, refused).Outcome, Leaf(h, refused).Rule,
             Leaf(h, refused).Status, Leaf(h, refused).Masked is null));
 
         // The folder is as it must be, new bodies included.
@@ -192,17 +193,18 @@ public sealed class EffectTests
             Assert.Equal(status, got);
             return Leaf(h, answer);
         }
-        Assert.Equal([new Would(candidate, "allow", null)], (await Asked("""{"n":1}""", HttpStatusCode.OK)).Would);
-        Assert.Equal([new Would(candidate, "deny", "small", candidate)],
+        Assert.Equal([new Would(candidate, RuledOutcome.Allow, null)],
+            (await Asked("""{"n":1}""", HttpStatusCode.OK)).Would);
+        Assert.Equal([new Would(candidate, RuledOutcome.Deny, "small", candidate)],
             (await Asked("""{"n":6}""", HttpStatusCode.OK)).Would);
-        Assert.Equal([new Would(candidate, "hold", "hold-nine", candidate)],
+        Assert.Equal([new Would(candidate, RuledOutcome.Hold, "hold-nine", candidate)],
             (await Asked("""{"n":5}""", HttpStatusCode.OK)).Would);
         var unmasked = await Asked("""{"x":1}""", HttpStatusCode.OK);
-        Assert.Equal([new Would(candidate, "mask", "mask-x", candidate)], unmasked.Would);
+        Assert.Equal([new Would(candidate, RuledOutcome.Mask, "mask-x", candidate)], unmasked.Would);
         Assert.Null(unmasked.Masked);
         var refused = await Asked("""{"n":1}""", HttpStatusCode.Forbidden, "/deny");
         // it has not that rule
-        Assert.Equal([new Would(candidate, "allow", null)], refused.Would);
+        Assert.Equal([new Would(candidate, RuledOutcome.Allow, null)], refused.Would);
         Assert.Equal([present], refused.Policies);
 
         // For half of them it decides: for those, and only those, whose hash says so.
@@ -214,11 +216,11 @@ public sealed class EffectTests
         {
             var chosen = PolicyStatement.FallsInto(50, candidate, id);
             var d = await Asked("""{"n":6}""", chosen ? HttpStatusCode.Forbidden : HttpStatusCode.OK, token: token);
-            Assert.Equal((id, chosen ? Decision.Deny : Decision.Allow, chosen ? "small" : null,
+            Assert.Equal((id, chosen ? DecisionOutcome.Deny : DecisionOutcome.Allow, chosen ? "small" : null,
                 chosen ? candidate : (Digest?)null), (d.Principal, d.Outcome, d.Rule, d.RulePolicy));
             Assert.Equal([chosen ? candidate : present], d.Policies);
-            Assert.Equal(chosen ? [] : ImmutableArray.Create(new Would(candidate, "deny", "small", candidate)),
-                d.Would);
+            Assert.Equal(chosen ? [] :
+                ImmutableArray.Create(new Would(candidate, RuledOutcome.Deny, "small", candidate)), d.Would);
         }
 
         // Promoted it decides for all, and nothing is watched any more.

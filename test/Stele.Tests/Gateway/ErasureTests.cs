@@ -254,7 +254,8 @@ public sealed class ErasureTests
         for (var i = 0; i < 6; i++) await About(h, Tag, $"{{\"n\":{i}}}");
         var origin = h.Hosted!.Log!.Origin;
         var hold =
-            await h.Town.Admit(h.Town.Act(new Hold(Hold.Place, Hamlet.System, Hamlet.Prod, origin, 2, 4, null, null)
+            await h.Town.Admit(h.Town.Act(new Hold(HoldAction.Place, Hamlet.System, Hamlet.Prod, origin, 2, 4, null,
+                null)
         {
             Nonce = "",
             Issued = 0
@@ -283,7 +284,7 @@ public sealed class ErasureTests
             (c.From, c.To, c.Count)).Order());
         await h.Eventually(() => h.Town.State.Erasures.Count == 2, "the node has not handed them in");
 
-        await h.Town.Admit(h.Town.Act(new Hold(Hold.Release, null, null, null, null, null, hold, null)
+        await h.Town.Admit(h.Town.Act(new Hold(HoldAction.Release, null, null, null, null, null, hold, null)
         {
             Nonce = "",
             Issued = 0
@@ -367,7 +368,7 @@ public sealed class ErasureTests
         var origin = h.Hosted!.Log!.Origin;
         await h.StopNode();
         Task<long> Hold() =>
-            h.Town.Admit(h.Town.Act(new Hold(Stele.Proof.Statements.Hold.Place, Hamlet.System, null, null, null, null,
+            h.Town.Admit(h.Town.Act(new Hold(HoldAction.Place, Hamlet.System, null, null, null, null,
                 null, null)
         {
             Nonce = "",
@@ -380,7 +381,7 @@ public sealed class ErasureTests
         Assert.Equal(GatewayError.OnHold, Assert.Throws<GatewayException>(() =>
             On(h).Carry(Order(h, plan), 0, h.Town.State, h.Town.Now)).Error);
         Assert.Empty(Directory.EnumerateFiles(h.Folder.Erasures));
-        async Task Release() => await h.Town.Admit(h.Town.Act(new Hold(Stele.Proof.Statements.Hold.Release, null, null,
+        async Task Release() => await h.Town.Admit(h.Town.Act(new Hold(HoldAction.Release, null, null,
             null, null, null, hold, null) { Nonce = "", Issued = 0 }), h.Town.Owner);
         await Release();
         Assert.Throws<Crash>(() => Erase(h, On(h, "intend"), Subject(Tag)));
@@ -424,7 +425,7 @@ public sealed class ErasureTests
         await Refused("unknown-signer", Order(h, claim, null, Citizen.New()));
         await Refused("outside-window", Order(h, claim, TimeSpan.FromHours(24.1)));
         foreach (var other in new[] { claim with { Count = 2 }, claim with { From = 1 }, claim with { To = 2 },
-            claim with { Cause = "retention" }, claim with { Size = claim.Size - 1 } })
+            claim with { Cause = ErasureCause.Retention }, claim with { Size = claim.Size - 1 } })
             await Refused("does not say what was planned", Order(h, other));
         await Refused("no plan with that list", Order(h, claim with { List = Digest.Of("another"u8) }));
         await Refused("signed erasure statement", Envelope.Sign(h.Town.Act(new Retention(origin, 1) { Nonce = "",

@@ -38,8 +38,8 @@ public sealed class GatewayTests
         var said = await answer.Content.ReadAsByteArrayAsync();
         var index = IndexOf(h, answer);
         var d = Leaf(h, index);
-        Assert.Equal((Decision.WholeKind, Hamlet.System, Hamlet.Prod, release, ObservedStrength.VerifiedAtLoad,
-            Decision.Allow,
+        Assert.Equal((DecisionKind.Whole, Hamlet.System, Hamlet.Prod, release, ObservedStrength.VerifiedAtLoad,
+            DecisionOutcome.Allow,
             (string?)null, h.Pseudonym, "http-json", "POST /say", 200),
             (d.Kind, d.System, d.Environment, d.Release, d.Strength, d.Outcome, d.Rule, d.Principal, d.Protocol,
                 d.Operation, d.Status));
@@ -178,7 +178,7 @@ public sealed class GatewayTests
             Assert.Contains(message, body["message"].AsString, StringComparison.Ordinal);
             Assert.Equal(release.ToString(), Assert.Single(answer.Headers.GetValues("Stele-Release")));
             var d = Leaf(h, IndexOf(h, answer));
-            Assert.Equal((Decision.Deny, rule, 403, "POST *"), (d.Outcome, d.Rule, d.Status, d.Operation));
+            Assert.Equal((DecisionOutcome.Deny, rule, 403, "POST *"), (d.Outcome, d.Rule, d.Status, d.Operation));
         }
         // frozen in the release
         await Denied("desk-only", "only the desk may ask", h.Ask("/say", token: guest));
@@ -225,7 +225,7 @@ public sealed class GatewayTests
             var (got, body, answer) = await h.Ask(path);
             Assert.Equal((status, code), ((int)got, body["code"].AsString));
             var d = Leaf(h, IndexOf(h, answer));
-            Assert.Equal((Decision.Error, status, "POST *"), (d.Outcome, d.Status, d.Operation));
+            Assert.Equal((DecisionOutcome.Error, status, "POST *"), (d.Outcome, d.Status, d.Operation));
             Assert.Equal((await answer.Content.ReadAsByteArrayAsync()).Length, d.Output!.Size);
         }
     }

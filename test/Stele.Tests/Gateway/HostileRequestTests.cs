@@ -153,7 +153,7 @@ public sealed class HostileRequestTests
         Assert.Equal((h.Hosted.Log.Log.Size, h.Hosted.Log.Log.Size, 0),
             (counted.Admitted, counted.Recorded, counted.Failed));
         Assert.Equal(0, Enumerable.Range(0, (int)h.Hosted.Log.Log.Size)
-            .Count(i => Decision.Parse(h.Hosted.Log.Log.ReadEntry(i)).Outcome != Decision.Allow));
+            .Count(i => Decision.Parse(h.Hosted.Log.Log.ReadEntry(i)).Outcome != DecisionOutcome.Allow));
     }
 
     [Fact]
@@ -195,7 +195,7 @@ public sealed class HostileRequestTests
         Assert.True(Decision.TryParseId(Assert.Single(answer.Headers.GetValues("Stele-Decision")), out var _,
             out var index));
         var d = Decision.Parse(h.Hosted.Log!.Log.ReadEntry(index));
-        Assert.Equal((Decision.Error, 500, (string?)null), (d.Outcome, d.Status, d.Rule));
+        Assert.Equal((DecisionOutcome.Error, 500, (string?)null), (d.Outcome, d.Status, d.Rule));
         var counted = h.Hosted.Log.Counters.Around(() => { });
         Assert.Equal((2, 2, 0), (counted.Admitted, counted.Recorded, counted.Failed));
     }

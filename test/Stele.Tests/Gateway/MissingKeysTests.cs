@@ -29,7 +29,7 @@ public sealed class MissingKeysTests
     }
 
     internal static void Take(string journal, params long[] indices) => JournalCut.Rewrite(journal, record =>
-        !indices.Contains(BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span)), secret: true);
+        !indices.Contains(BinaryPrimitives.ReadInt64BigEndian(record.Bytes.Span)), Readers.Owner);
 
     /// <summary>As a killed process leaves it: without the seal of an orderly end.</summary>
     internal static void Unseal(string journal)

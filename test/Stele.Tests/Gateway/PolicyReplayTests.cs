@@ -149,7 +149,8 @@ public sealed class PolicyReplayTests
                     return Recorder.Record(() => at with
                     {
                         Time = r.Time + 3, Policies = judged.Policies,
-                        Outcome = refused ? judged.Ruling.Effect.Name() : Decision.Allow, Rule = judged.Ruling.Rule,
+                        Outcome = Enum.Parse<DecisionOutcome>(refused ? $"{judged.Ruling.Effect}" : "Allow"),
+                        Rule = judged.Ruling.Rule,
                         RulePolicy = judged.Ruling.Policy, Operation = refused ? "POST *" : $"POST {r.Path}",
                         Status = refused ? 403 : 200,
                     }, bodies);
@@ -219,7 +220,8 @@ public sealed class PolicyReplayTests
             }
             var f = found[id];
             Assert.Equal((flip, was, wasRule, now, rule, string.Join(' ', open)),
-                (f.Flip, f.Was, f.WasRule, f.Now, f.Rule, string.Join(' ', f.Open)));
+                (f.Flip, Would.Outcomes[f.Was], f.WasRule, f.Now is { } x ? Would.Outcomes[x] : null, f.Rule,
+                    string.Join(' ', f.Open)));
             if (rule == "small") Assert.Equal("larger than 200", f.Message);
         }
         foreach (var flip in Enum.GetValues<Flip>())
@@ -382,7 +384,8 @@ public sealed class PolicyReplayTests
                 var would = Assert.Single(d.Would);
                 var f = found.GetValueOrDefault(Decision.Id(log.Origin, i));
                 if (!held(i)) Assert.Equal(Flip.Undecidable, f!.Flip);
-                else Assert.Equal((would.Outcome, f is null ? null : would.Rule), (f?.Now ?? d.Outcome, f?.Rule));
+                else Assert.Equal((would.Outcome, f is null ? null : would.Rule),
+                    (f?.Now ?? Enum.Parse<RuledOutcome>($"{d.Outcome}"), f?.Rule));
             }
         }
         var whole = await Replay();

@@ -38,7 +38,7 @@ public sealed class RuledAgainTests
         var m = Mortgage.Released();
         m.Deploy(m.V2);
         var w = m.World;
-        var seen = new Dictionary<(string Outcome, bool Masks, bool Erased, Flip), int>();
+        var seen = new Dictionary<(DecisionOutcome Outcome, bool Masks, bool Erased, Flip), int>();
         for (var round = 0; round < 60; round++)
         {
             var rules = Enumerable.Range(0, random.Next(1, 6)).Select(i =>
@@ -73,16 +73,17 @@ public sealed class RuledAgainTests
                 var refused = ruling.Effect is Effect.Deny or Effect.Hold;
                 // What came of it: refused; let through; or an error, as the release's, or as of masks that made it too
                 // large.
-                var outcome = refused ? ruling.Effect.Name() : random.Next(3) == 0 ? Decision.Error : Decision.Allow;
+                var outcome = refused ? Enum.Parse<DecisionOutcome>($"{ruling.Effect}")
+                    : random.Next(3) == 0 ? DecisionOutcome.Error : DecisionOutcome.Allow;
                 var d = at with
                 {
                     Time = context.Time + random.Next(5), Policies = judged.Policies, Outcome = outcome,
                     Rule = ruling.Rule, RulePolicy = ruling.Policy, Input = new Commitment(default, bytes.Length),
                     Duration = 10_000,
-                    Operation = outcome == Decision.Allow && random.Next(3) > 0
+                    Operation = outcome == DecisionOutcome.Allow && random.Next(3) > 0
                         ? $"{context.Method} {context.Path}"
                         : $"{context.Method} *", Size = state.Size,
-                    Masked = ruling.Effect == Effect.Mask && outcome == Decision.Allow && body is not null
+                    Masked = ruling.Effect == Effect.Mask && outcome == DecisionOutcome.Allow && body is not null
                         ? new Commitment(default, bytes.Length)
                         : null,
                 };
@@ -92,17 +93,18 @@ public sealed class RuledAgainTests
                     Assert.True(again.Flip == Flip.Same || (erased && again.Flip == Flip.Undecidable),
                         $"{again.ToJson()} of {d.Outcome} {d.Rule}: {text} {string.Join(" | ", policy.Document.Rules.Select(r => $"{r.Effect} {r.Expr}"))}");
                     if (again.Flip == Flip.Same && !erased)
-                        Assert.Equal((ruling.Effect.Name(), ruling.Rule, ruling.Error
+                        Assert.Equal((ruling.Effect.Outcome(), ruling.Rule, ruling.Error
                             ? "it does not evaluate"
-                            : ruling.Message), (again.Now, again.Rule, again.Message));
+                            : ruling.Message), (again.Now!.Value, again.Rule, again.Message));
                     var kind = (outcome, ruling.Effect == Effect.Mask, erased, again.Flip);
                     seen[kind] = seen.GetValueOrDefault(kind) + 1;
                 }
             }
         }
-        foreach (var outcome in new[] { Decision.Allow, Decision.Deny, Decision.Hold, Decision.Error })
-            Assert.True(seen.GetValueOrDefault((outcome, false, false, Flip.Same)) > 10, outcome);
-        foreach (var outcome in new[] { Decision.Allow, Decision.Error })
+        foreach (var outcome in new[] { DecisionOutcome.Allow, DecisionOutcome.Deny, DecisionOutcome.Hold,
+            DecisionOutcome.Error })
+            Assert.True(seen.GetValueOrDefault((outcome, false, false, Flip.Same)) > 10, $"{outcome}");
+        foreach (var outcome in new[] { DecisionOutcome.Allow, DecisionOutcome.Error })
             Assert.True(seen.GetValueOrDefault((outcome, true, false, Flip.Same)) > 10, $"masked, {outcome}");
         foreach (var flip in new[] { Flip.Same, Flip.Undecidable })
             Assert.True(seen.Where(s => s.Key.Erased && s.Key.Item4 == flip).Sum(s => s.Value) > 50, flip.ToString());
@@ -130,9 +132,10 @@ public sealed class RuledAgainTests
         var log = h.Hosted!.Log!.Log;
         var leaves = Enumerable.Range(0, (int)log.Size).Select(i => Decision.Parse(log.ReadEntry(i))).ToArray();
         Assert.Equal(20, leaves.Length);
-        Assert.Contains(leaves, d => d is { Outcome: Decision.Error, Rule: "mask", Status: 413, Masked: null });
-        Assert.Contains(leaves, d => d is { Outcome: Decision.Allow, Rule: "mask", Input.Size: 0, Masked: null });
-        Assert.Contains(leaves, d => d is { Outcome: Decision.Error, Rule: "mask", Status: 502 });
+        Assert.Contains(leaves, d => d is { Outcome: DecisionOutcome.Error, Rule: "mask", Status: 413, Masked: null });
+        Assert.Contains(leaves, d => d is { Outcome: DecisionOutcome.Allow, Rule: "mask", Input.Size: 0,
+            Masked: null });
+        Assert.Contains(leaves, d => d is { Outcome: DecisionOutcome.Error, Rule: "mask", Status: 502 });
         var policy = h.Town.Host.Admission.Replay.Documents.Policy(digest)!;
         using var node = new Stele.Cli.NodeClient(h.Node.Address.ToString(), h.NodeToken);
         var replayed = Assert.Single(await node.Replay(new ReplayRequest(policy, Hamlet.System, 0,

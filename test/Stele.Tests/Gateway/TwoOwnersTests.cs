@@ -134,11 +134,11 @@ public sealed class TwoOwnersTests
         Assert.Single(h.Town.State.Erasures);
 
         // Held between plan and order.
-        var hold = await h.Town.Admit(h.Town.Act(new Hold(Hold.Place, Hamlet.System, null, null, null, null, null,
+        var hold = await h.Town.Admit(h.Town.Act(new Hold(HoldAction.Place, Hamlet.System, null, null, null, null, null,
             null) { Nonce = "", Issued = 0 }), h.Town.Owner);
         await Refused("on-hold", Order(h, other));
         Assert.Equal("whole", await Body(h, origin, 2));
-        await h.Town.Admit(h.Town.Act(new Hold(Hold.Release, null, null, null, null, null, hold, null)
+        await h.Town.Admit(h.Town.Act(new Hold(HoldAction.Release, null, null, null, null, null, hold, null)
             { Nonce = "", Issued = 0 }), h.Town.Owner);
         await Refused("no plan with that list", Order(h, other));
         Assert.Equal("whole", await Body(h, origin, 2));

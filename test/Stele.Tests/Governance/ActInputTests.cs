@@ -21,7 +21,7 @@ public sealed class ActInputTests
     {
         w.Add(w.PutPolicy(w.Policy("unseen", null, ("sees", on, $"!({expression})")), null), World.Owners);
         var refused = Assert.IsType<Outcome.Refused>(w.Try(act, by));
-        Assert.Equal((RefusalCode.PolicyFailed, RuleOutcome.Failed),
+        Assert.Equal((RefusalCode.PolicyFailed, RuleResult.Failed),
             (refused.Code, refused.Judgement!.FirstFailure!.Result));
         w.Add(w.PutPolicy(w.Policy("seen", null, ("sees", on, expression)), null), World.Owners);
         w.Add(act, by);
@@ -62,7 +62,7 @@ public sealed class ActInputTests
         m.Deploy(m.V2);
         Sees(m.World, "revocation",
             $"revocation.target == 'key' && revocation.digest == '{World.Builder.Key.Public.Id}' && revocation.effect == 'stop' && revocation.fromEntry == 3 && revocation.member == '{World.Builder.Id}' && revocation.roles == ['builder'] && revocation.scopes == [] && revocation.places == ['mortgage/prod']",
-            World.Revoke(Revocation.Key, World.Builder.Key.Public.Id, 3, Revocation.Stop), World.Owners);
+            World.Revoke(RevocationTarget.Key, World.Builder.Key.Public.Id, 3, RevocationEffect.Stop), World.Owners);
         // An owner's key, from the entry on that comes after the system's policy.
         m.World.Add(m.World.Member(World.Stranger, new Role(RoleName.Owner)), World.Owners);
         m.World.Add(m.World.PutPolicy(m.Policy), World.Owners);
@@ -71,7 +71,7 @@ public sealed class ActInputTests
                 ("sees", "revocation",
                     "revocation.scopes == ['*'] && revocation.roles == ['owner'] && revocation.places == []")), null),
             World.Owners);
-        m.World.Add(World.Revoke(Revocation.Key, World.Owner2.Key.Public.Id,
+        m.World.Add(World.Revoke(RevocationTarget.Key, World.Owner2.Key.Public.Id,
             m.World.State.Policies[World.Sys].Entry + 1), World.Owner, World.Stranger);
     }
 
@@ -87,9 +87,11 @@ public sealed class ActInputTests
             Share = 5
         }, World.Owners);
         Sees(w, "revocation",
-            "revocation.target == 'artifact' && revocation.member == '' && revocation.roles == [] && revocation.scopes == ['mortgage', 'mortgage/prod'] && revocation.places == []", World.Revoke(Revocation.Artifact, m.Policy, 0), World.Owners);
+            "revocation.target == 'artifact' && revocation.member == '' && revocation.roles == [] "
+                + "&& revocation.scopes == ['mortgage', 'mortgage/prod'] && revocation.places == []",
+            World.Revoke(RevocationTarget.Artifact, m.Policy, 0), World.Owners);
         Sees(w, "revocation", "revocation.scopes == [] && revocation.places == ['mortgage/prod']",
-            World.Revoke(Revocation.Artifact, m.Data, 0), World.Owners);
+            World.Revoke(RevocationTarget.Artifact, m.Data, 0), World.Owners);
     }
 
     [Fact]
@@ -123,9 +125,9 @@ public sealed class ActInputTests
                 ("seen", "deploy",
                     $"waivers == [{{'rule': 'small', 'policy': '{graded}', 'severity': 'low', 'member': '{World.Approver.Id}', 'entry': {entry}, 'expires': waivers[0].expires}}] && waivers[0].expires > time")), null), World.Owners);
         var rules = Assert.IsType<Outcome.Refused>(w.Try(w.Deploying(m.V1), World.Deployer)).Judgement!.Rules;
-        Assert.Equal([("seen", RuleOutcome.Passed), ("small", RuleOutcome.Waived), ("grave", RuleOutcome.Failed)],
+        Assert.Equal([("seen", RuleResult.Passed), ("small", RuleResult.Waived), ("grave", RuleResult.Failed)],
             rules.Select(r => (r.Rule, r.Result)));
-        Assert.Equal(RuleOutcome.Error,
+        Assert.Equal(RuleResult.Error,
             Assert.IsType<Outcome.Refused>(w.Try(w.Deploying(m.V2), World.Deployer)).Judgement!.Rules[0].Result);
     }
 
@@ -145,7 +147,7 @@ public sealed class ActInputTests
         w.Add(w.PutPolicy(null, null), World.Owners);
         Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Deploying(m.V1), World.Deployer));
         // It is over for good, whatever becomes of the key that took it back.
-        w.Add(World.Revoke(Revocation.Key, World.Approver2.Key.Public.Id, withdrawn), World.Owners);
+        w.Add(World.Revoke(RevocationTarget.Key, World.Approver2.Key.Public.Id, withdrawn), World.Owners);
         Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Deploying(m.V1), World.Deployer));
         w.Add(w.Waive(m.V1, m.Policy, "four-fifths"), World.Approver);
         // The approval was of another waiver.
@@ -198,7 +200,7 @@ public sealed class ActInputTests
             w.PutPolicy(
                 Both(
                     $"environment.nodeReturn && (release.name == 'v2' ? release.ran == [{{'environment': 'test', 'entry': {entry}, 'action': 'deploy', 'weight': 100}}] : release.ran == []) && routes.map(r, r.weight) == [50, 50]")), World.Owners);
-        w.Deploy(w.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
+        w.Deploy(w.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3));
         w.Add(
             w.PutPolicy(
                 Both(

@@ -28,7 +28,8 @@ public sealed class AdmissionTests
         m.World.Add(m.World.Approve(m.V1), World.Approver);
         var refused = (Outcome.Refused)m.World.Try(m.World.Deploying(m.V1), World.Deployer);
         Assert.Contains("four-fifths", refused.Message, StringComparison.Ordinal);
-        Assert.Equal(["failed", "passed", "passed"], refused.Judgement!.Rules.Select(r => r.Result));
+        Assert.Equal([RuleResult.Failed, RuleResult.Passed, RuleResult.Passed],
+            refused.Judgement!.Rules.Select(r => r.Result));
         Assert.Equal(World.Deployer.Id, refused.Member);
     }
 
@@ -65,12 +66,12 @@ public sealed class AdmissionTests
     public void A_canary_splits_and_each_release_needs_its_own_approval()
     {
         var m = Mortgage.Released();
-        var routes = m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3).Routes;
-        m.World.Add(m.World.Approve(m.V2, Deployment.Canary, routes: routes), World.Approver);
+        var routes = m.World.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3).Routes;
+        m.World.Add(m.World.Approve(m.V2, DeploymentAction.Canary, routes: routes), World.Approver);
         Assert.Equal(RefusalCode.PolicyFailed,
-            m.World.Refused(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3), World.Deployer));
-        m.World.Add(m.World.Approve(m.V3, Deployment.Canary, routes: [routes[1], routes[0]]), World.Approver);
-        m.World.Deploy(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
+            m.World.Refused(m.World.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3), World.Deployer));
+        m.World.Add(m.World.Approve(m.V3, DeploymentAction.Canary, routes: [routes[1], routes[0]]), World.Approver);
+        m.World.Deploy(m.World.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3));
         Assert.Equal([50, 50], m.World.State.Environment(World.Sys, World.Prod).Head!.Routes.Select(r => r.Weight));
     }
 
@@ -80,11 +81,11 @@ public sealed class AdmissionTests
         var m = Mortgage.Released();
         m.Deploy(m.V2);
         m.World.Add(m.World.PutPolicy(null), World.Owners);
-        m.World.Deploy(m.World.Move(Deployment.Halt, World.Prod));
+        m.World.Deploy(m.World.Move(DeploymentAction.Halt, World.Prod));
         Assert.Empty(m.World.State.Environment(World.Sys, World.Prod).Head!.Routes);
         m.World.Add(m.World.PutPolicy(m.Policy), World.Owners);
         m.Deploy(m.V3);
-        m.World.Add(m.World.Approve(m.V2, Deployment.Rollback), World.Approver);
+        m.World.Add(m.World.Approve(m.V2, DeploymentAction.Rollback), World.Approver);
         m.World.Deploy(m.World.RollingBack(m.V2));
     }
 
@@ -95,7 +96,7 @@ public sealed class AdmissionTests
         m.Deploy(m.V2);
         m.Deploy(m.V3);
         Assert.Equal(RefusalCode.PolicyFailed, m.World.Refused(m.World.RollingBack(m.V2), World.Node));
-        m.World.Add(m.World.Approve(m.V2, Deployment.Rollback), World.Approver);
+        m.World.Add(m.World.Approve(m.V2, DeploymentAction.Rollback), World.Approver);
         m.World.Deploy(m.World.RollingBack(m.V2), World.Node);
         Assert.Equal(m.V2, m.World.State.Environment(World.Sys, World.Prod).Head!.Routes[0].Release);
     }
@@ -183,9 +184,9 @@ public sealed class AdmissionTests
     public void A_revocation_reaches_further_back_and_bites_harder_but_never_less()
     {
         var m = Mortgage.Released();
-        m.World.Add(World.Revoke(Revocation.Artifact, m.V1, 9, Revocation.Stop), World.Owners);
-        m.World.Add(World.Revoke(Revocation.Artifact, m.V1, 5), World.Owners);
-        Assert.Equal((5L, Revocation.Stop),
+        m.World.Add(World.Revoke(RevocationTarget.Artifact, m.V1, 9, RevocationEffect.Stop), World.Owners);
+        m.World.Add(World.Revoke(RevocationTarget.Artifact, m.V1, 5), World.Owners);
+        Assert.Equal((5L, RevocationEffect.Stop),
             (m.World.State.Revocations[m.V1].FromEntry, m.World.State.Revocations[m.V1].Effect));
         Assert.True(m.World.State.IsStopped(m.World.State.Releases[m.V1]));
         Assert.False(m.World.State.IsStopped(m.World.State.Releases[m.V2]));
@@ -196,7 +197,7 @@ public sealed class AdmissionTests
     {
         var m = Mortgage.Released();
         m.World.Add(m.World.Approve(m.V2), World.Approver);
-        m.World.Add(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, m.World.State.Size), World.Owners);
+        m.World.Add(World.Revoke(RevocationTarget.Key, World.Approver.Key.Public.Id, m.World.State.Size), World.Owners);
         m.World.Deploy(m.World.Deploying(m.V2));
     }
 
@@ -204,7 +205,8 @@ public sealed class AdmissionTests
     public void After_owners_lost_their_keys_the_recovery_key_names_new_ones_one_at_a_time()
     {
         var m = Mortgage.Released();
-        foreach (var owner in World.Owners) m.World.Add(World.Revoke(Revocation.Key, owner.Key.Public.Id, null), owner);
+        foreach (var owner in World.Owners) m.World.Add(World.Revoke(RevocationTarget.Key, owner.Key.Public.Id, null),
+            owner);
         Assert.Equal(RefusalCode.RevokedKey, m.World.Refused(m.World.PutPolicy(null), World.Owners));
         var renewed = World.Owners.Select(o => o.With("new")).ToArray();
         foreach (var owner in renewed) m.World.Add(m.World.Member(owner, new Role(RoleName.Owner)), World.Recovery);
@@ -240,7 +242,7 @@ public sealed class AdmissionTests
     public void A_log_continues_one_that_was_lost()
     {
         var m = Mortgage.Released();
-        m.World.Add(World.EndLog(LogStatement.Lost, m.Log.Origin), World.Owners);
+        m.World.Add(World.EndLog(LogAction.Lost, m.Log.Origin), World.Owners);
         m.World.Add(World.OpenLog(new DecisionLog(new NoteSigner("ledger.example/stele/log/node-2")),
             predecessor: m.Log.Origin), World.Owners);
     }
@@ -264,7 +266,7 @@ public sealed class AdmissionTests
                 w.PutPolicy(
                     w.Put(new Policy("wordy" + environment, State.Empty.Policies.ToDictionary(p => p.Key,
                         _ => default(Digest)).ToImmutable(), [.. rules]).ToJson()), system, environment), World.Owners);
-        var entry = w.Sign(w.Fresh(w.Move(Deployment.Canary, World.Prod, m.V2, m.V3)), World.Deployer);
+        var entry = w.Sign(w.Fresh(w.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3)), World.Deployer);
         var outcome = w.Replay.Try(entry);
         var verdict = Explain.Verdict(w.State, entry, outcome)!;
         Assert.InRange(verdict.Encode().Length, 1, Envelope.MaxPayload);

@@ -79,10 +79,10 @@ public sealed class ApprovalTests
         var w = m.World;
         m.Deploy(m.V2);
         Deployment Canary(int share) =>
-            w.Move(Deployment.Canary,
+            w.Move(DeploymentAction.Canary,
                 World.Prod) with { Routes = [new Route(m.V2, 100 - share), new Route(m.V3, share)] };
         foreach (var release in new[] { m.V2, m.V3 })
-            w.Add(w.Approve(release, Deployment.Canary, routes: Canary(1).Routes), World.Approver);
+            w.Add(w.Approve(release, DeploymentAction.Canary, routes: Canary(1).Routes), World.Approver);
         Assert.IsType<Outcome.Accepted>(w.Try(Canary(1), World.Deployer));
         foreach (var share in new[] { 2, 50, 99 }) TwoPerson(w, Canary(share));
         // In which order the routes are named does not matter.
@@ -110,7 +110,7 @@ public sealed class ApprovalTests
         w.Add(Back(w.State.Approvals[other].Approval, other), World.Approver2);
         TwoPerson(w, w.Deploying(m.V2));
         // It is over for good, whatever becomes of the key that took it back, and who wants it again gives another.
-        w.Add(World.Revoke(Revocation.Key, second.Key.Public.Id, withdrawn), World.Owners);
+        w.Add(World.Revoke(RevocationTarget.Key, second.Key.Public.Id, withdrawn), World.Owners);
         TwoPerson(w, w.Deploying(m.V2));
         w.Add(w.Approve(m.V2), World.Approver);
         w.Deploy(w.Deploying(m.V2));
@@ -125,7 +125,10 @@ public sealed class ApprovalTests
     {
         var m = Mortgage.Released();
         var given = m.World.Fresh(m.World.Approve(m.V2));
-        foreach (var good in new[] { given, Back(given, 7), given with { Action = Deployment.Halt, Routes = [] } })
+        foreach (var good in new[]
+        {
+            given, Back(given, 7), given with { Action = DeploymentAction.Halt, Routes = [] },
+        })
         {
             var read = Assert.IsType<Approval>(StatementKinds.Parse(good.Encode()));
             Assert.Equal((good.Expires, good.Replaces, good.Routes.Length),

@@ -85,15 +85,15 @@ public sealed class AttestationTests
         var first = m.World.Add(m.World.Attest(World.Approver), World.Approver);
         var theft = m.World.Add(m.World.Attest(World.Approver, validFor: null), second);
         Assert.Empty(Counting(m));
-        m.World.Add(World.Revoke(Revocation.Key, second.Key.Public.Id, theft), World.Owners);
+        m.World.Add(World.Revoke(RevocationTarget.Key, second.Key.Public.Id, theft), World.Owners);
         Assert.Equal([first], Counting(m));
         // The next word still follows the last entry, whatever became of that.
         Assert.Equal(theft, m.World.Attest(World.Approver).Replaces);
         var next = m.World.Add(m.World.Attest(World.Approver), World.Approver);
         Assert.Equal([next], Counting(m));
-        m.World.Add(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, next), World.Owners);
+        m.World.Add(World.Revoke(RevocationTarget.Key, World.Approver.Key.Public.Id, next), World.Owners);
         Assert.Equal([first], Counting(m));
-        m.World.Add(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, first), World.Owners);
+        m.World.Add(World.Revoke(RevocationTarget.Key, World.Approver.Key.Public.Id, first), World.Owners);
         Assert.Empty(Counting(m));
     }
 
@@ -107,7 +107,7 @@ public sealed class AttestationTests
         Assert.Empty(Counting(m));
         m.World.Add(m.World.Member(World.Approver, new Role(RoleName.Approver)), World.Owners);
         Assert.Equal([entry], Counting(m));
-        m.World.Add(World.Revoke(Revocation.Artifact, m.Data, m.World.State.Size), World.Owners);
+        m.World.Add(World.Revoke(RevocationTarget.Artifact, m.Data, m.World.State.Size), World.Owners);
         Assert.Empty(Counting(m));
     }
 
@@ -146,7 +146,7 @@ public sealed class AttestationTests
                     case 1 when who.Name != World.Owner.Name && !revoked.ContainsKey(signer.Key.Public.Id)
                         && random.Next(2) == 0:
                         var from = random.NextInt64(w.State.Size / 2, w.State.Size + 1);
-                        w.Add(World.Revoke(Revocation.Key, signer.Key.Public.Id, from), World.Owners);
+                        w.Add(World.Revoke(RevocationTarget.Key, signer.Key.Public.Id, from), World.Owners);
                         revoked.Add(signer.Key.Public.Id, from);
                         break;
                     case 2:

@@ -50,7 +50,7 @@ public sealed class FallingTests
     public void Members_fall_with_those_who_stated_them_however_far()
     {
         var (w, theft) = Robbed();
-        w.Add(World.Revoke(Revocation.Key, Stolen.Key.Public.Id, theft), World.Owner);
+        w.Add(World.Revoke(RevocationTarget.Key, Stolen.Key.Public.Id, theft), World.Owner);
         foreach (var gone in new[] { Mole, Deep, World.Builder, World.Approver }) Assert.Null(w.State.Member(gone.Id));
         foreach (var stays in new[] { World.Owner, World.Owner2, World.Deployer, World.Builder2, Good })
             Assert.NotNull(w.State.Member(stays.Id));
@@ -70,7 +70,7 @@ public sealed class FallingTests
         var seen = w.Policy("seen", null,
             ("sees", "revocation", $"revocation.scopes == ['{World.Sys}'] && revocation.fromEntry == {theft}"));
         w.Add(w.PutPolicy(seen, null), World.Owner2);
-        w.Add(World.Revoke(Revocation.Key, Stolen.Key.Public.Id, theft), World.Owner);
+        w.Add(World.Revoke(RevocationTarget.Key, Stolen.Key.Public.Id, theft), World.Owner);
         Assert.Equal(RefusalCode.Revoked, w.Refused(w.Deploying(release), World.Deployer));
         w.Add(w.PutPolicy(w.Policy("strict", null, ("no", "deploy", "true"))), World.Owner2);
         Assert.IsType<Outcome.Accepted>(w.Try(w.Deploying(release), World.Deployer));
@@ -95,13 +95,14 @@ public sealed class FallingTests
         var now = w.Now;
         (bool, bool, bool, bool) Count() =>
             (w.State.Stands(w.State.Evaluations[evaluation]), PolicyInput.ValidApprovals(w.State,
-                w.State.Releases[good], World.Sys, World.Prod, Deployment.Deploy, [new Route(good, 100)], now).Any(),
+                w.State.Releases[good], World.Sys, World.Prod, DeploymentAction.Deploy, [new Route(good, 100)],
+                now).Any(),
             w.State.Stands(w.State.Waivers[waiver], now), Attestations.InForce(w.State, now).Any());
         Assert.Equal((true, true, true, true), Count());
         foreach (var release in new[] { built, declared, good })
             Assert.IsType<Outcome.Accepted>(w.Try(w.Deploying(release), World.Deployer));
 
-        w.Add(World.Revoke(Revocation.Key, Stolen.Key.Public.Id, theft), World.Owner2);
+        w.Add(World.Revoke(RevocationTarget.Key, Stolen.Key.Public.Id, theft), World.Owner2);
         Assert.Equal((false, false, false, false), Count());
         Assert.Equal(RefusalCode.NoOrigin, w.Refused(w.Deploying(built), World.Deployer));
         Assert.Equal(RefusalCode.Revoked, w.Refused(w.Deploying(declared), World.Deployer));
@@ -127,18 +128,18 @@ public sealed class FallingTests
     {
         var (w, theft) = Robbed();
         var before = World.Owner2.Key.Public.Id;
-        var at = w.Add(World.Revoke(Revocation.Key, Stolen.Key.Public.Id, null), Stolen);
+        var at = w.Add(World.Revoke(RevocationTarget.Key, Stolen.Key.Public.Id, null), Stolen);
         Assert.Equal(at, w.State.Revocations[Stolen.Key.Public.Id].FromEntry);
         Assert.NotNull(w.State.Member(Deep.Id));
         // Who signs for others, or further back, is judged as owners are: the last of them stays.
         Assert.Equal(RefusalCode.RevokedKey,
-            w.Refused(World.Revoke(Revocation.Key, Stolen.Key.Public.Id, theft), Stolen));
-        w.Add(World.Revoke(Revocation.Key, before, null), World.Owner2);
-        w.Add(World.Revoke(Revocation.Key, Stolen.Key.Public.Id, theft), World.Owner);
+            w.Refused(World.Revoke(RevocationTarget.Key, Stolen.Key.Public.Id, theft), Stolen));
+        w.Add(World.Revoke(RevocationTarget.Key, before, null), World.Owner2);
+        w.Add(World.Revoke(RevocationTarget.Key, Stolen.Key.Public.Id, theft), World.Owner);
         Assert.Null(w.State.Member(Deep.Id));
         Assert.Equal(RefusalCode.LastOwner,
-            w.Refused(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, w.State.Size), World.Owner));
-        w.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, null), World.Owner);
+            w.Refused(World.Revoke(RevocationTarget.Key, World.Owner.Key.Public.Id, w.State.Size), World.Owner));
+        w.Add(World.Revoke(RevocationTarget.Key, World.Owner.Key.Public.Id, null), World.Owner);
     }
 
     /// <summary>
@@ -151,7 +152,8 @@ public sealed class FallingTests
         {
             var (w, _) = Robbed();
             var stated = w.Add(w.Member(World.Stranger, new Role(RoleName.Owner)), World.Recovery);
-            w.Add(World.Revoke(Revocation.Key, World.Recovery.Key.Public.Id, back ? stated : null), World.Recovery);
+            w.Add(World.Revoke(RevocationTarget.Key, World.Recovery.Key.Public.Id, back ? stated : null),
+                World.Recovery);
             Assert.Equal(back, w.State.Member(World.Stranger.Id) is null);
             Assert.Equal(RefusalCode.RevokedKey, w.Refused(w.Member(Good, new Role(RoleName.Owner)), World.Recovery));
         }
@@ -177,7 +179,7 @@ public sealed class FallingTests
                 Person[] signers = random.Next(4) == 0 ? [by, people[random.Next(people.Length)]] : [by];
                 Statement statement = random.Next(14) switch
                 {
-                    0 => World.Revoke(Revocation.Key, whom.Key.Public.Id,
+                    0 => World.Revoke(RevocationTarget.Key, whom.Key.Public.Id,
                         random.Next(3) == 0 ? null : random.NextInt64(w.State.Size)),
                     < 6 => w.Member(whom, new Role(RoleName.Owner), new Role(RoleName.Builder)),
                     _ => World.OriginOf(by, Origin.Freeze,

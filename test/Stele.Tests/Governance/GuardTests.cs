@@ -43,7 +43,7 @@ public sealed class GuardTests
     public void A_policy_that_was_revoked_by_its_digest_goes_on_guarding()
     {
         var (w, guard) = Guarded();
-        w.Add(World.Revoke(Revocation.Artifact, guard, 0), World.Owner);
+        w.Add(World.Revoke(RevocationTarget.Artifact, guard, 0), World.Owner);
         Guards(w);
         w.Add(w.PutPolicy(null, null), World.Owners);
     }
@@ -55,7 +55,7 @@ public sealed class GuardTests
         foreach (var by in new[] { Second, World.Owner, World.Owner2 })
         {
             var (w, _) = Guarded();
-            w.Add(World.Revoke(Revocation.Key, Second.Key.Public.Id, 0), by);
+            w.Add(World.Revoke(RevocationTarget.Key, Second.Key.Public.Id, 0), by);
             Guards(w);
             Assert.False(w.State.Stands(w.State.Policies["*"]));
             w.Add(w.PutPolicy(null, null), World.Owners);
@@ -71,20 +71,21 @@ public sealed class GuardTests
     {
         var (w, _) = Guarded(("nobody", "policy system member waiver revocation", "false"));
         var second = Second.Key.Public.Id;
-        foreach (var act in new Statement[] { World.Revoke(Revocation.Key, second, 0), w.PutPolicy(null, null),
+        foreach (var act in new Statement[] { World.Revoke(RevocationTarget.Key, second, 0), w.PutPolicy(null, null),
             w.Member(World.Stranger, new Role(RoleName.Owner)) })
             Assert.Equal(RefusalCode.PolicyFailed, w.Refused(act, World.Owners));
         Assert.Equal(RefusalCode.RoleMissing,
-            w.Refused(World.Revoke(Revocation.Artifact, w.State.Policies["*"].Policy!.Value, 0), World.Recovery));
+            w.Refused(World.Revoke(RevocationTarget.Artifact, w.State.Policies["*"].Policy!.Value, 0), World.Recovery));
         w.Add(w.Member(World.Owner2, new Role(RoleName.Owner)), World.Recovery);
         // A leaked key may always be given up; that alone frees nobody.
-        w.Add(World.Revoke(Revocation.Key, second, null), Second);
+        w.Add(World.Revoke(RevocationTarget.Key, second, null), Second);
         Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.PutPolicy(null, null), World.Owners));
         // From later on, it leaves what the key did before.
-        w.Add(World.Revoke(Revocation.Key, second, w.State.Size), World.Recovery);
+        w.Add(World.Revoke(RevocationTarget.Key, second, w.State.Size), World.Recovery);
         Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.PutPolicy(null, null), World.Owners));
-        w.Add(World.Revoke(Revocation.Key, second, 0), World.Recovery);
-        Assert.Equal(RefusalCode.AlreadyKnown, w.Refused(World.Revoke(Revocation.Key, second, 0), World.Recovery));
+        w.Add(World.Revoke(RevocationTarget.Key, second, 0), World.Recovery);
+        Assert.Equal(RefusalCode.AlreadyKnown,
+            w.Refused(World.Revoke(RevocationTarget.Key, second, 0), World.Recovery));
         w.Add(w.PutPolicy(null, null), World.Owner);
     }
 
@@ -93,7 +94,7 @@ public sealed class GuardTests
     {
         var (w, _) = Guarded();
         foreach (var key in new[] { World.Owner, Second, Third, World.Owner2 })
-            w.Add(World.Revoke(Revocation.Key, key.Key.Public.Id, w.State.Size), World.Recovery);
+            w.Add(World.Revoke(RevocationTarget.Key, key.Key.Public.Id, w.State.Size), World.Recovery);
         var renewed = World.Owner.With("renewed");
         w.Add(w.Member(renewed, new Role(RoleName.Owner)), World.Recovery);
         w.Add(w.PutPolicy(null), renewed);
@@ -123,7 +124,7 @@ public sealed class GuardTests
         foreach (var p in people)
             Assert.Equal([guard, chosen.Contains(p) ? candidate : present],
                 w.State.PoliciesDeciding(World.Sys, World.Prod, p));
-        w.Add(World.Revoke(Revocation.Artifact, candidate, 0), World.Owner);
+        w.Add(World.Revoke(RevocationTarget.Artifact, candidate, 0), World.Owner);
         foreach (var p in people)
             Assert.Equal<Digest>(chosen.Contains(p) ? [guard, present, candidate] : [guard, present],
                 w.State.PoliciesDeciding(World.Sys, World.Prod, p));
@@ -144,7 +145,7 @@ public sealed class GuardTests
         var (present, candidate) = (Decides(w, "present", "request.size > 9"),
             Decides(w, "candidate", "request.path == '/x'"));
         w.Add(w.PutPolicy(present) with { Candidate = candidate, Share = 50 }, Second, World.Owner2);
-        w.Add(World.Revoke(Revocation.Key, Second.Key.Public.Id, 0), Second);
+        w.Add(World.Revoke(RevocationTarget.Key, Second.Key.Public.Id, 0), Second);
         Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.PutPolicy(present) with
         {
             Candidate = candidate,
@@ -162,13 +163,13 @@ public sealed class GuardTests
         m.Deploy(m.V2);
         var never = w.Policy("never", null, ("never", "deploy halt", "false"));
         w.Add(w.PutPolicy(m.Policy) with { Candidate = never, Share = 0 }, World.Owners);
-        w.Add(World.Revoke(Revocation.Artifact, m.Policy, 0), World.Owners);
+        w.Add(World.Revoke(RevocationTarget.Artifact, m.Policy, 0), World.Owners);
         Assert.Equal(RefusalCode.Revoked, w.Refused(w.Deploying(m.V3), World.Deployer));
-        var halt = w.Try(w.Move(Deployment.Halt, World.Prod), World.Deployer);
+        var halt = w.Try(w.Move(DeploymentAction.Halt, World.Prod), World.Deployer);
         Assert.Empty(Assert.IsType<Outcome.Accepted>(halt).Judgement!.Would);
         // A policy that stands and judges halts is still asked.
         w.Add(w.PutPolicy(never, environment: World.Prod), World.Owners);
-        Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Move(Deployment.Halt, World.Prod), World.Deployer));
+        Assert.Equal(RefusalCode.PolicyFailed, w.Refused(w.Move(DeploymentAction.Halt, World.Prod), World.Deployer));
     }
 
     /// <summary>A report that a candidate alone reads, and that is not at hand.</summary>
@@ -186,12 +187,12 @@ public sealed class GuardTests
         w.Add(w.Approve(m.V2), World.Approver);
         var would =
             Assert.Single(Assert.IsType<Outcome.Accepted>(w.Try(w.Deploying(m.V2), World.Deployer)).Judgement!.Would);
-        Assert.Equal((candidate, "read", RuleOutcome.Failed), (would.Policy, would.Rule, would.Result));
+        Assert.Equal((candidate, "read", RuleResult.Failed), (would.Policy, would.Rule, would.Result));
         w.Lose(report);
         var entry = w.Sign(w.Fresh(w.Deploying(m.V2)), World.Deployer);
         var outcome = w.Replay.Try(entry);
         would = Assert.Single(Assert.IsType<Outcome.Accepted>(outcome).Judgement!.Would);
-        Assert.Equal((candidate, "read", RuleOutcome.Error), (would.Policy, would.Rule, would.Result));
+        Assert.Equal((candidate, "read", RuleResult.Error), (would.Policy, would.Rule, would.Result));
         Assert.Contains("not at hand", would.Message, StringComparison.Ordinal);
         Assert.True(Explain.Verdict(w.State, entry, outcome)!.Passed);
     }
@@ -310,10 +311,11 @@ public sealed class GuardTests
                 var present = w.State.Policies.GetValueOrDefault(at)?.Policy;
                 Statement statement = random.Next(8) switch
                 {
-                    0 => World.Revoke(Revocation.Artifact, Any(guard, strict, lax, both),
-                        random.Next((int)w.State.Size), Any(Revocation.BlockNew, Revocation.Stop)),
-                    1 => World.Revoke(Revocation.Key, Any(World.Owner2, Second, Third).Key.Public.Id,
-                        Any((long?)null, 0, random.Next((int)w.State.Size)), Any(Revocation.BlockNew, Revocation.Stop)),
+                    0 => World.Revoke(RevocationTarget.Artifact, Any(guard, strict, lax, both),
+                        random.Next((int)w.State.Size), Any(RevocationEffect.BlockNew, RevocationEffect.Stop)),
+                    1 => World.Revoke(RevocationTarget.Key, Any(World.Owner2, Second, Third).Key.Public.Id,
+                        Any((long?)null, 0, random.Next((int)w.State.Size)),
+                            Any(RevocationEffect.BlockNew, RevocationEffect.Stop)),
                     2 =>
                         w.Member(World.Owner, new Role(RoleName.Owner)) with { Keys =
                             [.. keys.Where(_ => random.Next(4) > 0).Select(k => k.Key.Public)] },

@@ -202,7 +202,7 @@ public sealed class PolicyChangeTests
         m.Deploy(m.V2);
         var judgement = w.Replay.Entries[(int)w.State.Environment(World.Sys, World.Prod).Head!.Entry].Judgement!;
         Assert.True(judgement.Passed);
-        Assert.Equal([("never", RuleOutcome.Failed, "never"), ("always", RuleOutcome.Passed, null)],
+        Assert.Equal([("never", RuleResult.Failed, "never"), ("always", RuleResult.Passed, null)],
             judgement.Would.Select(r => (r.Rule, r.Result, r.Message)));
         Assert.All(judgement.Would, r => Assert.Equal(candidate, r.Policy));
     }

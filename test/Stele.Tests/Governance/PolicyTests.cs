@@ -211,8 +211,8 @@ public sealed class PolicyTests
         var clock = Stopwatch.GetTimestamp();
         var outcomes = policy.Judge("member", InputSchema.ToCel(Json.Object(("action", "member"))),
             ImmutableDictionary<string, long>.Empty, new Budget());
-        Assert.Equal(RuleOutcome.Passed, outcomes[0].Result);
-        Assert.Equal((RuleOutcome.Error, $"the judgement as a whole costs more than {Policy.JudgementLimit}"),
+        Assert.Equal(RuleResult.Passed, outcomes[0].Result);
+        Assert.Equal((RuleResult.Error, $"the judgement as a whole costs more than {Policy.JudgementLimit}"),
             (outcomes[^1].Result, outcomes[^1].Message));
         Assert.True(Stopwatch.GetElapsedTime(clock) < TimeSpan.FromSeconds(60));
     }
@@ -231,7 +231,7 @@ public sealed class PolicyTests
             Rules = [Rule.Require("r", ["deploy"], Heavy)],
             Tests =
                 [.. Enumerable.Range(0, tests).Select(i => new PolicyTest($"t{i}", "deploy", Json.EmptyObject,
-                    ImmutableSortedDictionary<string, string>.Empty.Add("r", RuleOutcome.Passed)))],
+                    ImmutableSortedDictionary<string, string>.Empty.Add("r", "passed")))],
         });
         var one = new Budget();
         Of(0).Judge("deploy", InputSchema.ToCel(Json.Object(("action", "deploy"))),
@@ -278,7 +278,7 @@ public sealed class PolicyTests
         Assert.Contains($"the judgement as a whole costs more than {Policy.JudgementLimit}", refused.Message);
         // Anyone who traces it comes to the same.
         foreach (var (outcome, of) in Explain.Traced(refused.Judgement!.Rules,
-            refused.Judgement.Sittings)) Assert.Equal(outcome.Result == RuleOutcome.Error,
+            refused.Judgement.Sittings)) Assert.Equal(outcome.Result == RuleResult.Error,
                 of!.Value.Trace.Error is not null);
 
         // A request too.

@@ -108,9 +108,9 @@ public sealed class ReconcileTests
     {
         var m = Counting();
         var from = m.World.Now - 1;
-        var closed = m.Log.Add(m.World.Decide(Decision.OpenKind));
-        m.Log.Add(m.World.Decide(Decision.OpenKind));
-        m.Log.Add(m.World.Decide(Decision.CloseKind, closed));
+        var closed = m.Log.Add(m.World.Decide(DecisionKind.Open));
+        m.Log.Add(m.World.Decide(DecisionKind.Open));
+        m.Log.Add(m.World.Decide(DecisionKind.Close, closed));
         Assert.Equal(["unclosed 1 [10,13)"],
             Differences(m.World.Reckon(from, Then(m, 0, new GatewayCount(10, 3, 3, 2, 0, 0)) - 1)));
     }
@@ -126,10 +126,10 @@ public sealed class ReconcileTests
         var m = Counting();
         var from = m.World.Now - 1;
         Then(m, 4, new GatewayCount(10, 4, 4, 4, 0, 0));
-        Then(m, 1, new GatewayCount(10, 5, 5, 5, 0, 0), d => d with { Outcome = Decision.Error, Status = 502 });
+        Then(m, 1, new GatewayCount(10, 5, 5, 5, 0, 0), d => d with { Outcome = DecisionOutcome.Error, Status = 502 });
         var to = Then(m, 2, new GatewayCount(10, 8, 7, 7, 1, 0), d => d with
         {
-            Outcome = Decision.Deny,
+            Outcome = DecisionOutcome.Deny,
             Rule = "predict-only",
             RulePolicy = d.ReleasePolicy,
             Status = 403
@@ -173,7 +173,7 @@ public sealed class ReconcileTests
         Assert.Equal((15, 15), Span(m.World.Now - 2, m.World.Now - 1));
         Assert.Equal(log.Anchors[^1].Issued, Reconciliation.Window(log, World.Start, m.World.Now).Until);
         Assert.Equal(new AnchoredWindow(null, null, 0, 0, null, 0, 0, 0, 0, null, null),
-            Reconciliation.Window(log with { Anchors = [] }, World.Start, m.World.Now));
+            Reconciliation.Window(log with { Anchors = Sequence<Anchored>.Empty }, World.Start, m.World.Now));
 
         (long, long) Span(long from, long to) => Reconciliation.Window(log, from, to) is var w
             ? (w.First, w.Past)
@@ -203,7 +203,7 @@ public sealed class ReconcileTests
         var m = Counting();
         var from = m.World.Now - 1;
         var to = Then(m, 4, new GatewayCount(10, 4, 4, 4, 0, 0)) - 1;
-        m.World.Add(World.EndLog(LogStatement.Lost, m.Log.Origin), World.Owners);
+        m.World.Add(World.EndLog(LogAction.Lost, m.Log.Origin), World.Owners);
         m.World.Logs.Clear();
         var r = m.World.Reckon(from, to);
         Assert.Equal(["log-lost 4 [10,14)"], Differences(r));

@@ -77,7 +77,7 @@ static partial class Refusing
                     Json.Array(Json.Object(("digest", Json.Object(("sha256", Digest.Of("x"u8).Hex))),
                         ("name", "A Person's Name")))))),
         On(Malformed, "a close of a log that names a key", m => Changed(m.World,
-            World.EndLog(LogStatement.Close, m.Log.Origin), World.Owner, j => Predicate(j, "key", "x"))),
+            World.EndLog(LogAction.Close, m.Log.Origin), World.Owner, j => Predicate(j, "key", "x"))),
         On(Malformed, "opening a log without its key",
             m => m.World.Try(World.OpenLog(new DecisionLog(new NoteSigner("l2"))) with { Key = null }, World.Owners)),
         On(Malformed, "superseding without a reason",
@@ -95,7 +95,7 @@ static partial class Refusing
         {
             var other = Mortgage.Founded("other.example");
             other.World.Now = m.World.Now;
-            return m.World.Judge(other.World.Sign(other.World.Fresh(World.EndLog(LogStatement.Close, other.Log.Origin)),
+            return m.World.Judge(other.World.Sign(other.World.Fresh(World.EndLog(LogAction.Close, other.Log.Origin)),
                 World.Owners));
         }),
         On(WrongLedger, "made for no ledger",
@@ -104,7 +104,7 @@ static partial class Refusing
         On(TimeBackwards, "an entry before the last one", m =>
         {
             m.World.Now -= 60_000;
-            return m.World.Try(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owners);
+            return m.World.Try(World.EndLog(LogAction.Close, m.Log.Origin), World.Owners);
         }),
         On(OutsideWindow, "issued more than five minutes in the future", m => At(m.World, -Fold.MaxSkew - 1)),
         On(OutsideWindow, "issued more than a day ago", m => At(m.World, Fold.MaxDelay + 1)),
@@ -122,7 +122,7 @@ static partial class Refusing
     static Outcome At(World w, long later)
     {
         w.Now += 3_600_000;   // so that "earlier" is still after the last entry
-        var statement = w.Fresh(World.EndLog(LogStatement.Close, w.Logs.Keys.Single()));
+        var statement = w.Fresh(World.EndLog(LogAction.Close, w.Logs.Keys.Single()));
         w.Now += later;
         return w.Judge(w.Sign(statement, World.Owners));
     }
@@ -136,12 +136,13 @@ static partial class Refusing
             m.World.Judge(Transplanted(m.World, m.World.Deploying(m.V2), m.World.Deploying(m.V1), World.Deployer))),
         On(RevokedKey, "a key that was revoked", m =>
         {
-            m.World.Add(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, m.World.State.Size), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Key, World.Approver.Key.Public.Id, m.World.State.Size),
+                World.Owners);
             return m.World.Try(m.World.Approve(m.V2), World.Approver);
         }),
         On(RevokedKey, "a key that its member gave up itself", m =>
         {
-            m.World.Add(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, null), World.Approver);
+            m.World.Add(World.Revoke(RevocationTarget.Key, World.Approver.Key.Public.Id, null), World.Approver);
             return m.World.Try(m.World.Approve(m.V2), World.Approver);
         }),
         On(RevokedKey, "a key that was taken from its member", m =>
@@ -151,7 +152,8 @@ static partial class Refusing
         }),
         On(RevokedKey, "registering a revoked key again", m =>
         {
-            m.World.Add(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, m.World.State.Size), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Key, World.Approver.Key.Public.Id, m.World.State.Size),
+                World.Owners);
             return m.World.Try(m.World.Member(World.Approver, new Role(RoleName.Approver)), World.Owners);
         }),
         On(RevokedKey, "a key that a stolen owner's key gave to the owner, after that key was revoked", m =>
@@ -161,38 +163,39 @@ static partial class Refusing
                 new Role(RoleName.Owner)) with { Keys = [World.Owner.Key.Public, planted.Key.Public] }, World.Owners);
             m.World.Add(m.World.Member(World.Stranger, new Role(RoleName.Owner)), World.Owners);
             m.World.Add(m.World.Member(World.Approver, new Role(RoleName.Owner)), World.Owners);
-            m.World.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id,
+            m.World.Add(World.Revoke(RevocationTarget.Key, World.Owner.Key.Public.Id,
                 m.World.State.Members[World.Owner.Id].Entry), World.Recovery);
             return m.World.Try(m.World.PutPolicy(null), planted, World.Owner2);
         }),
         On(RevokedKey, "a member whom a stolen owner's key made, after that key was revoked", m =>
         {
             m.World.Add(m.World.Member(World.Stranger, new Role(RoleName.Approver)), World.Owners);
-            m.World.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id,
+            m.World.Add(World.Revoke(RevocationTarget.Key, World.Owner.Key.Public.Id,
                 m.World.State.Members[World.Stranger.Id].Entry), World.Recovery);
             return m.World.Try(m.World.Approve(m.V2), World.Stranger);
         }),
         On(RoleMissing, "owners revoke the recovery key",
-            m => m.World.Try(World.Revoke(Revocation.Key, World.Recovery.Key.Public.Id, null), World.Owners)),
+            m => m.World.Try(World.Revoke(RevocationTarget.Key, World.Recovery.Key.Public.Id, null), World.Owners)),
         On(RoleMissing, "owners revoke the server's key",
-            m => m.World.Try(World.Revoke(Revocation.Key, World.Server.Key.Public.Id, null), World.Owners)),
+            m => m.World.Try(World.Revoke(RevocationTarget.Key, World.Server.Key.Public.Id, null), World.Owners)),
         On(RoleMissing, "the recovery key revokes the server's", m =>
-            m.World.Try(World.Revoke(Revocation.Key, World.Server.Key.Public.Id, 0, Revocation.Stop), World.Recovery)),
+            m.World.Try(World.Revoke(RevocationTarget.Key, World.Server.Key.Public.Id, 0, RevocationEffect.Stop),
+                World.Recovery)),
         On(RoleMissing, "the server's key gives itself up",
-            m => m.World.Try(World.Revoke(Revocation.Key, World.Server.Key.Public.Id, null), World.Server)),
+            m => m.World.Try(World.Revoke(RevocationTarget.Key, World.Server.Key.Public.Id, null), World.Server)),
         On(RoleMissing, "a key revokes itself back to an entry before",
-            m => m.World.Try(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, 0), World.Approver)),
+            m => m.World.Try(World.Revoke(RevocationTarget.Key, World.Approver.Key.Public.Id, 0), World.Approver)),
         On(RoleMissing, "a key revokes itself from an entry that it names",
-            m => m.World.Try(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, m.World.State.Size),
+            m => m.World.Try(World.Revoke(RevocationTarget.Key, World.Approver.Key.Public.Id, m.World.State.Size),
                 World.Approver)),
         On(TooFewOwners, "one of two owners revokes their own key back to genesis",
-            m => m.World.Try(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, 0), World.Owner)),
+            m => m.World.Try(World.Revoke(RevocationTarget.Key, World.Owner.Key.Public.Id, 0), World.Owner)),
         On(SameMemberTwice, "two keys of one owner as two owners", m =>
         {
             var w = m.World;
             w.Add(w.Member(World.Owner, new Role(RoleName.Owner)) with { Keys = [World.Owner.Key.Public,
                 World.Owner.With("second").Key.Public] }, World.Owners);
-            return w.Try(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owner, World.Owner.With("second"));
+            return w.Try(World.EndLog(LogAction.Close, m.Log.Origin), World.Owner, World.Owner.With("second"));
         }),
         On(RoleMissing, "a node is assigned to a whole system",
             m => m.World.Try(m.World.Member(World.Stranger, new Role(RoleName.Node, World.Sys)), World.Owners)),
@@ -231,7 +234,7 @@ static partial class Refusing
         On(RoleMissing, "an owner of one system only", m =>
         {
             m.World.Add(m.World.Member(World.Stranger, new Role(RoleName.Owner, World.Sys)), World.Owners);
-            return m.World.Try(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owner, World.Stranger);
+            return m.World.Try(World.EndLog(LogAction.Close, m.Log.Origin), World.Owner, World.Stranger);
         }),
         On(RoleMissing, "registering another server",
             m => m.World.Try(m.World.Member(World.Stranger, new Role(RoleName.Server)), World.Owners)),
@@ -239,7 +242,8 @@ static partial class Refusing
             m => m.World.Try(World.OriginOf(World.Builder2, Origin.Freeze, Digest.Of("x"u8)), World.Builder)),
         On(TooFewOwners, "one owner where two must sign", m => m.World.Try(m.World.PutPolicy(null), World.Owner)),
         On(TooFewOwners, "one owner revokes another's key", m =>
-            m.World.Try(World.Revoke(Revocation.Key, World.Owner2.Key.Public.Id, m.World.State.Size), World.Owner)),
+            m.World.Try(World.Revoke(RevocationTarget.Key, World.Owner2.Key.Public.Id, m.World.State.Size),
+                World.Owner)),
         On(NotTheServer, "a node records a refusal",
             m => m.World.Try(new Refusal(Digest.Of("x"u8), 1, World.Start, "malformed", null)
         {
@@ -380,11 +384,11 @@ static partial class Refusing
         On(UnknownEnvironment, "a decision log of an environment that is not", m =>
             m.World.Try(World.OpenLog(new DecisionLog(new NoteSigner("l2")), environment: "nowhere"), World.Owners)),
         On(UnknownLog, "closing a log that is not",
-            m => m.World.Try(World.EndLog(LogStatement.Close, "nowhere"), World.Owners)),
+            m => m.World.Try(World.EndLog(LogAction.Close, "nowhere"), World.Owners)),
         On(UnknownLog, "closing a log twice", m =>
         {
-            m.World.Add(World.EndLog(LogStatement.Lost, m.Log.Origin), World.Owners);
-            return m.World.Try(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owners);
+            m.World.Add(World.EndLog(LogAction.Lost, m.Log.Origin), World.Owners);
+            return m.World.Try(World.EndLog(LogAction.Close, m.Log.Origin), World.Owners);
         }),
         On(UnknownLog, "continuing a log that is still open", m =>
             m.World.Try(World.OpenLog(new DecisionLog(new NoteSigner("l2")), predecessor: m.Log.Origin), World.Owners)),
@@ -422,7 +426,8 @@ static partial class Refusing
         On(LastOwner, "taking an owner's only key",
             m => m.World.Try(m.World.Member(World.Owner2, new Role(RoleName.Owner)) with { Keys = [] }, World.Owners)),
         On(LastOwner, "revoking an owner's only key", m =>
-            m.World.Try(World.Revoke(Revocation.Key, World.Owner2.Key.Public.Id, m.World.State.Size), World.Owners)),
+            m.World.Try(World.Revoke(RevocationTarget.Key, World.Owner2.Key.Public.Id, m.World.State.Size),
+                World.Owners)),
         On(UnknownMember, "a system whose owner is nobody",
             m => m.World.Try(m.World.Declare("other") with { Owner = World.Stranger.Id }, World.Owners)),
         On(StaleReplace, "a system declared again from nothing",
@@ -499,7 +504,7 @@ static partial class Refusing
         }),
         On(Revoked, "a policy that was revoked", m =>
         {
-            m.World.Add(World.Revoke(Revocation.Artifact, m.Frozen, 0), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Artifact, m.Frozen, 0), World.Owners);
             return m.World.Try(m.World.PutPolicy(m.Frozen), World.Owners);
         }),
         On(PolicyFailed, "an act of governance that a policy in force forbids", m =>
@@ -509,20 +514,20 @@ static partial class Refusing
             return m.World.Try(m.World.Member(World.Stranger), World.Owners);
         }),
         On(OutOfRange, "a revocation from an entry to come",
-            m => m.World.Try(World.Revoke(Revocation.Artifact, m.V1, m.World.State.Size + 1), World.Owners)),
+            m => m.World.Try(World.Revoke(RevocationTarget.Artifact, m.V1, m.World.State.Size + 1), World.Owners)),
         On(UnknownMember, "revoking a key that nobody has",
-            m => m.World.Try(World.Revoke(Revocation.Key, World.Stranger.Key.Public.Id, 0), World.Owners)),
+            m => m.World.Try(World.Revoke(RevocationTarget.Key, World.Stranger.Key.Public.Id, 0), World.Owners)),
         On(UnknownArtifact, "revoking a key as if it were an artifact",
-            m => m.World.Try(World.Revoke(Revocation.Artifact, World.Owner.Key.Public.Id, 0), World.Owners)),
+            m => m.World.Try(World.Revoke(RevocationTarget.Artifact, World.Owner.Key.Public.Id, 0), World.Owners)),
         On(AlreadyKnown, "the same revocation again", m =>
         {
-            m.World.Add(World.Revoke(Revocation.Artifact, m.V1, 5), World.Owners);
-            return m.World.Try(World.Revoke(Revocation.Artifact, m.V1, 5), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Artifact, m.V1, 5), World.Owners);
+            return m.World.Try(World.Revoke(RevocationTarget.Artifact, m.V1, 5), World.Owners);
         }),
         On(AlreadyKnown, "a milder revocation", m =>
         {
-            m.World.Add(World.Revoke(Revocation.Artifact, m.V1, 5, Revocation.Stop), World.Owners);
-            return m.World.Try(World.Revoke(Revocation.Artifact, m.V1, 6), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Artifact, m.V1, 5, RevocationEffect.Stop), World.Owners);
+            return m.World.Try(World.Revoke(RevocationTarget.Artifact, m.V1, 6), World.Owners);
         }),
     ];
 
@@ -555,7 +560,7 @@ static partial class Refusing
     [
         On(Revoked, "a build from a revoked material", m =>
         {
-            m.World.Add(World.Revoke(Revocation.Artifact, m.Data, 0), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Artifact, m.Data, 0), World.Owners);
             return m.World.Try(World.OriginOf(World.Builder, Origin.Pipeline, Digest.Of("x"u8), m.Data), World.Builder);
         }),
         On(NoOrigin, "a build from a material without origin",
@@ -564,7 +569,7 @@ static partial class Refusing
         On(NoOrigin, "a build from a material whose builder's key was revoked", m =>
         {
             m.World.Add(World.OriginOf(World.Builder2, Origin.Freeze, Digest.Of("late"u8)), World.Builder2);
-            m.World.Add(World.Revoke(Revocation.Key, World.Builder2.Key.Public.Id, 0), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Key, World.Builder2.Key.Public.Id, 0), World.Owners);
             return m.World.Try(World.OriginOf(World.Builder, Origin.Pipeline, Digest.Of("x"u8), Digest.Of("late"u8)),
                 World.Builder);
         }),
@@ -654,13 +659,13 @@ static partial class Refusing
         On(Revoked, "a release with something revoked deep in its closure", m =>
         {
             var (release, document) = m.World.Close("v4", m.Frozen, ("model", "model", m.World.Put("model v2")));
-            m.World.Add(World.Revoke(Revocation.Artifact, m.Data, 0), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Artifact, m.Data, 0), World.Owners);
             return m.World.Try(World.Release(release, document), World.Builder);
         }),
         On(Revoked, "a release whose own policy was revoked", m =>
         {
             var (release, document) = m.World.Close("v4", m.Frozen, ("code", "code", m.Code));
-            m.World.Add(World.Revoke(Revocation.Artifact, m.Frozen, 0), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Artifact, m.Frozen, 0), World.Owners);
             return m.World.Try(World.Release(release, document), World.Builder);
         }),
         On(UnknownRelease, "an evaluation of a release that is not",
@@ -671,7 +676,7 @@ static partial class Refusing
             m => m.World.Try(World.Evaluate(m.V2, m.Check, m.World.Put("{}")), World.Evaluator)),
         On(Revoked, "an evaluation by a revoked check", m =>
         {
-            m.World.Add(World.Revoke(Revocation.Artifact, m.Check, 0), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Artifact, m.Check, 0), World.Owners);
             return m.World.Try(World.Evaluate(m.V2, m.Check, m.World.Report(0.9)), World.Evaluator);
         }),
         On(UnknownEvaluation, "superseding another release's evaluation",
@@ -755,13 +760,13 @@ static partial class Refusing
         On(BadRoutes, "approving half of a deployment",
             m => m.World.Try(m.World.Approve(m.V2, routes: [new Route(m.V2, 50)]), World.Approver)),
         On(BadRoutes, "approving a canary without its shares",
-            m => m.World.Try(m.World.Approve(m.V2, Deployment.Canary), World.Approver)),
+            m => m.World.Try(m.World.Approve(m.V2, DeploymentAction.Canary), World.Approver)),
         On(BadRoutes, "approving a deployment of another release",
             m => m.World.Try(m.World.Approve(m.V2, routes: [new Route(m.V3, 100)]), World.Approver)),
         On(BadRoutes, "approving no routes", m => m.World.Try(m.World.Approve(m.V2, routes: []), World.Approver)),
         On(ShownDiffers, "approving other routes than those shown",
             m =>
-                m.World.Try(m.World.Approve(m.V2, Deployment.Canary, routes: [new Route(m.V2, 1),
+                m.World.Try(m.World.Approve(m.V2, DeploymentAction.Canary, routes: [new Route(m.V2, 1),
                     new Route(m.V3, 99)]) with { Routes = [new Route(m.V2, 99), new Route(m.V3, 1)] }, World.Approver)),
         On(ShownDiffers, "approving what was shown before a rule was waived", m =>
         {
@@ -893,7 +898,7 @@ static partial class Refusing
         }),
         On(Revoked, "approving a release that was revoked", m =>
         {
-            m.World.Add(World.Revoke(Revocation.Artifact, m.V2, 0), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Artifact, m.V2, 0), World.Owners);
             return m.World.Try(m.World.Approve(m.V2), World.Approver);
         }),
     ];
@@ -932,24 +937,25 @@ static partial class Refusing
         Ready(BadRoutes, "weights that do not add up",
             m => m.World.Try(m.World.Deploying(m.V2) with { Routes = [new Route(m.V2, 99)] }, World.Deployer)),
         Ready(BadRoutes, "a deploy of two releases",
-            m => m.World.Try(m.World.Move(Deployment.Deploy, World.Prod, m.V2, m.V3), World.Deployer)),
+            m => m.World.Try(m.World.Move(DeploymentAction.Deploy, World.Prod, m.V2, m.V3), World.Deployer)),
         Ready(BadRoutes, "a canary of one release",
-            m => m.World.Try(m.World.Move(Deployment.Canary, World.Prod, m.V2), World.Deployer)),
+            m => m.World.Try(m.World.Move(DeploymentAction.Canary, World.Prod, m.V2), World.Deployer)),
         Ready(BadRoutes, "a canary of one release twice",
-            m => m.World.Try(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V2), World.Deployer)),
+            m => m.World.Try(m.World.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V2), World.Deployer)),
         Ready(BadRoutes, "a canary of a crowd",
             m =>
-                m.World.Try(m.World.Move(Deployment.Canary, World.Prod) with { Routes =
+                m.World.Try(m.World.Move(DeploymentAction.Canary, World.Prod) with { Routes =
                     [.. Enumerable.Range(0, 100).Select(i => new Route(Digest.Of([(byte)i]), 1))] }, World.Deployer)),
         Ready(BadRoutes, "a weight of nothing",
-            m => m.World.Try(m.World.Move(Deployment.Canary,
+            m => m.World.Try(m.World.Move(DeploymentAction.Canary,
                 World.Prod) with { Routes = [new Route(m.V2, 100), new Route(m.V3, 0)] }, World.Deployer)),
         Ready(BadRoutes, "weights whose sum would overflow",
             m =>
-                m.World.Try(m.World.Move(Deployment.Canary, World.Prod) with { Routes = [new Route(m.V2, int.MaxValue),
+                m.World.Try(m.World.Move(DeploymentAction.Canary, World.Prod) with
+                { Routes = [new Route(m.V2, int.MaxValue),
                     new Route(m.V3, int.MaxValue)] }, World.Deployer)),
         Ready(BadRoutes, "a halt with a route",
-            m => m.World.Try(m.World.Move(Deployment.Halt, World.Prod, m.V2), World.Deployer)),
+            m => m.World.Try(m.World.Move(DeploymentAction.Halt, World.Prod, m.V2), World.Deployer)),
         Ready(UnknownRelease, "deploying a release that is not",
             m => m.World.Try(m.World.Deploying(Digest.Of("x"u8)), World.Deployer)),
         Ready(PolicyMissing, "no policy in force", m =>
@@ -971,12 +977,12 @@ static partial class Refusing
         }),
         Ready(CheckMissing, "a check whose evaluator's key was revoked", m =>
         {
-            m.World.Add(World.Revoke(Revocation.Key, World.Evaluator.Key.Public.Id, 0), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Key, World.Evaluator.Key.Public.Id, 0), World.Owners);
             return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
         }),
         Ready(CheckMissing, "a check that was revoked", m =>
         {
-            m.World.Add(World.Revoke(Revocation.Artifact, m.Check, 0), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Artifact, m.Check, 0), World.Owners);
             return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
         }),
         Ready(DocumentMissing, "a policy in force that is not at hand any more", m =>
@@ -1016,7 +1022,7 @@ static partial class Refusing
                 new Role(RoleName.Evaluator)) with { Keys = [World.Evaluator.Key.Public, second.Key.Public] },
                     World.Owners);
             w.Add(World.Evaluate(m.V2, m.Check, w.Report(0.95), bad), second);
-            w.Add(World.Revoke(Revocation.Key, second.Key.Public.Id, 0), World.Owners);
+            w.Add(World.Revoke(RevocationTarget.Key, second.Key.Public.Id, 0), World.Owners);
             return w.Try(w.Deploying(m.V2), World.Deployer);
         }),
         On(PolicyFailed, "no approval", m => m.World.Try(m.World.Deploying(m.V2), World.Deployer)),
@@ -1028,7 +1034,7 @@ static partial class Refusing
         On(PolicyFailed, "an approval of another action", m =>
         {
             m.Deploy(m.V2);
-            m.World.Add(m.World.Approve(m.V3, Deployment.Rollback), World.Approver);
+            m.World.Add(m.World.Approve(m.V3, DeploymentAction.Rollback), World.Approver);
             return m.World.Try(m.World.Deploying(m.V3), World.Deployer);
         }),
         Ready(PolicyFailed, "an approval from before its report was superseded", m =>
@@ -1049,9 +1055,9 @@ static partial class Refusing
         On(PolicyFailed, "an approval of another share", m =>
         {
             foreach (var release in new[] { m.V2, m.V3 })
-                m.World.Add(m.World.Approve(release, Deployment.Canary,
+                m.World.Add(m.World.Approve(release, DeploymentAction.Canary,
                     routes: [new Route(m.V2, 99), new Route(m.V3, 1)]), World.Approver);
-            return m.World.Try(m.World.Move(Deployment.Canary,
+            return m.World.Try(m.World.Move(DeploymentAction.Canary,
                 World.Prod) with { Routes = [new Route(m.V2, 1), new Route(m.V3, 99)] }, World.Deployer);
         }),
         Ready(PolicyFailed, "an approval that has expired since", m =>
@@ -1061,7 +1067,7 @@ static partial class Refusing
         }),
         Ready(PolicyFailed, "an approval by a key that was revoked since, back to before it", m =>
         {
-            m.World.Add(World.Revoke(Revocation.Key, World.Approver.Key.Public.Id, m.World.State.Size - 1),
+            m.World.Add(World.Revoke(RevocationTarget.Key, World.Approver.Key.Public.Id, m.World.State.Size - 1),
                 World.Owners);
             return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
         }),
@@ -1086,7 +1092,7 @@ static partial class Refusing
         {
             m.World.Deploy(m.World.Deploying(m.V2));
             m.Deploy(m.V3);
-            m.World.Add(m.World.Approve(m.V2, Deployment.Rollback), World.Approver);
+            m.World.Add(m.World.Approve(m.V2, DeploymentAction.Rollback), World.Approver);
             m.World.Deploy(m.World.RollingBack(m.V2));
             return m.World.Try(m.World.Deploying(m.V3), World.Deployer);
         }),
@@ -1144,24 +1150,25 @@ static partial class Refusing
         On(PolicyFailed, "a waiver by a key that was revoked since", m =>
         {
             m.World.Add(m.World.Waive(m.V1, m.Policy, "four-fifths"), World.Approver2);
-            m.World.Add(World.Revoke(Revocation.Key, World.Approver2.Key.Public.Id, 0), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Key, World.Approver2.Key.Public.Id, 0), World.Owners);
             m.World.Add(m.World.Approve(m.V1), World.Approver);
             return m.World.Try(m.World.Deploying(m.V1), World.Deployer);
         }),
         Ready(Revoked, "something in the closure was revoked since", m =>
         {
-            m.World.Add(World.Revoke(Revocation.Artifact, m.Data, m.World.State.Size), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Artifact, m.Data, m.World.State.Size), World.Owners);
             return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
         }),
         Ready(Revoked, "the key that declared the release was revoked back to before it", m =>
         {
-            m.World.Add(World.Revoke(Revocation.Key, World.Builder.Key.Public.Id, m.World.State.Releases[m.V2].Entry),
+            m.World.Add(World.Revoke(RevocationTarget.Key, World.Builder.Key.Public.Id,
+                m.World.State.Releases[m.V2].Entry),
                 World.Owners);
             return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
         }),
         Ready(Revoked, "the policy in force was revoked", m =>
         {
-            m.World.Add(World.Revoke(Revocation.Artifact, m.Policy, 0), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Artifact, m.Policy, 0), World.Owners);
             return m.World.Try(m.World.Deploying(m.V2), World.Deployer);
         }),
         Ready(Revoked, "the policy in force was put there by a stolen owner's key", m =>
@@ -1169,7 +1176,7 @@ static partial class Refusing
             var w = m.World;
             var easy = w.Add(w.PutPolicy(w.Policy("easy", null, ("yes", "deploy", "true")), environment: World.Prod),
                 World.Owners);
-            w.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, easy), World.Recovery);
+            w.Add(World.Revoke(RevocationTarget.Key, World.Owner.Key.Public.Id, easy), World.Recovery);
             return w.Try(w.Deploying(m.V2), World.Deployer);
         }),
         On(LastOwner, "revoking an owner's key back to when it made all the others owners", m =>
@@ -1177,14 +1184,16 @@ static partial class Refusing
             var w = m.World;
             var second = w.Add(w.Member(World.Owner2, new Role(RoleName.Owner)), World.Owners);
             w.Add(w.Member(World.Stranger, new Role(RoleName.Owner)), World.Owners);
-            return w.Try(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, second), World.Owner, World.Owner2);
+            return w.Try(World.Revoke(RevocationTarget.Key, World.Owner.Key.Public.Id, second), World.Owner,
+                World.Owner2);
         }),
         Ready(PolicyFailed, "an approval by a member whom a stolen owner's key made", m =>
         {
             var w = m.World;
             w.Add(w.Member(World.Stranger, new Role(RoleName.Approver)), World.Owners);
             w.Add(w.Approve(m.V3), World.Stranger);
-            w.Add(World.Revoke(Revocation.Key, World.Owner.Key.Public.Id, w.State.Members[World.Stranger.Id].Entry),
+            w.Add(World.Revoke(RevocationTarget.Key, World.Owner.Key.Public.Id,
+                w.State.Members[World.Stranger.Id].Entry),
                 World.Recovery);
             return w.Try(w.Deploying(m.V3), World.Deployer);
         }),
@@ -1192,7 +1201,7 @@ static partial class Refusing
         {
             m.Deploy(m.V2);
             m.Deploy(m.V3);
-            m.World.Add(World.Revoke(Revocation.Artifact, m.V2, 0), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Artifact, m.V2, 0), World.Owners);
             return m.World.Try(m.World.RollingBack(m.V2), World.Deployer);
         }),
         On(NoOrigin, "a component whose origin lost its force", m =>
@@ -1204,7 +1213,7 @@ static partial class Refusing
             w.Add(World.Release(release, document), World.Builder);
             w.Add(World.Evaluate(release, m.Check, w.Report(0.9)), World.Evaluator);
             w.Add(w.Approve(release), World.Approver);
-            w.Add(World.Revoke(Revocation.Key, World.Builder2.Key.Public.Id, 0), World.Owners);
+            w.Add(World.Revoke(RevocationTarget.Key, World.Builder2.Key.Public.Id, 0), World.Owners);
             return w.Try(w.Deploying(release), World.Deployer);
         }),
         On(NeverDeployed, "rolling back to what never ran there", m =>
@@ -1216,10 +1225,10 @@ static partial class Refusing
         {
             m.Deploy(m.V2);
             foreach (var release in new[] { m.V2, m.V3 })
-                m.World.Add(m.World.Approve(release, Deployment.Canary,
-                    routes: m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3).Routes), World.Approver);
-            m.World.Deploy(m.World.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
-            m.World.Add(m.World.Approve(m.V3, Deployment.Rollback), World.Approver);
+                m.World.Add(m.World.Approve(release, DeploymentAction.Canary,
+                    routes: m.World.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3).Routes), World.Approver);
+            m.World.Deploy(m.World.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3));
+            m.World.Add(m.World.Approve(m.V3, DeploymentAction.Rollback), World.Approver);
             return m.World.Try(m.World.RollingBack(m.V3), World.Deployer);
         }),
         On(NeverDeployed, "rolling back to what ran elsewhere", m =>
@@ -1240,15 +1249,15 @@ static partial class Refusing
         {
             m.Deploy(m.V2);
             m.Deploy(m.V3);
-            m.World.Add(m.World.Approve(m.V2, Deployment.Rollback), World.Approver);
+            m.World.Add(m.World.Approve(m.V2, DeploymentAction.Rollback), World.Approver);
             m.World.Deploy(m.World.RollingBack(m.V2));
             return m.World.Try(m.World.RollingBack(m.V3), World.Node);
         }),
         On(NotAReturn, "a node undoes a halt", m =>
         {
             m.Deploy(m.V2);
-            m.World.Deploy(m.World.Move(Deployment.Halt, World.Prod));
-            m.World.Add(m.World.Approve(m.V2, Deployment.Rollback), World.Approver);
+            m.World.Deploy(m.World.Move(DeploymentAction.Halt, World.Prod));
+            m.World.Add(m.World.Approve(m.V2, DeploymentAction.Rollback), World.Approver);
             return m.World.Try(m.World.RollingBack(m.V2), World.Node);
         }),
         On(NotAReturn, "a node returns where the environment does not let it", m =>
@@ -1305,7 +1314,7 @@ static partial class Refusing
         }),
         Running(UnknownLog, "anchoring a log that was closed", m =>
         {
-            m.World.Add(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owners);
+            m.World.Add(World.EndLog(LogAction.Close, m.Log.Origin), World.Owners);
             return m.World.Try(m.World.Anchoring(m.Log), World.Node);
         }),
         Running(BadCheckpoint, "anchoring a checkpoint signed by another key", m =>

@@ -47,7 +47,7 @@ static class RefusingAttestations
         Word(UnknownArtifact, "a word on evidence that nobody froze", (_, a) => a with { Evidence = Digest.Of("x"u8) }),
         On(Revoked, "a word on evidence that was revoked", m =>
         {
-            m.World.Add(World.Revoke(Revocation.Artifact, m.Data, m.World.State.Size), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Artifact, m.Data, m.World.State.Size), World.Owners);
             return m.World.Try(m.World.Attest(World.Approver, evidence: m.Data), World.Approver);
         }),
         Word(StaleReplace, "a first word that replaces one", (_, a) => a with { Replaces = 3 }),

@@ -98,7 +98,7 @@ static partial class Refusing
         Counted(Inconsistent, "reckoning the leaves of a log that was declared lost", m =>
         {
             var before = m.World.Reckon(World.Start, m.World.Now - 1);
-            m.World.Add(World.EndLog(LogStatement.Lost, m.Log.Origin), World.Owners);
+            m.World.Add(World.EndLog(LogAction.Lost, m.Log.Origin), World.Owners);
             return m.World.Try(before, World.Monitor);
         }),
     ];

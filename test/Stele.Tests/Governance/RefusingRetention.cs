@@ -46,7 +46,7 @@ static class RefusingRetention
         Held(OnHold, "erasing what a log's hold covers", World.PlaceHold(World.Prod, "log"),
             (m, _) => Try(m, Erase(m, 3, 4))),
         Held(OnHold, "erasing because its time was over what is held", World.PlaceHold(),
-            (m, _) => Try(m, Erase(m, 0, 4) with { Cause = Erasure.Retention })),
+            (m, _) => Try(m, Erase(m, 0, 4) with { Cause = ErasureCause.Retention })),
         Held(OnHold, "erasing up to the first record held", World.PlaceHold(World.Prod, "log", 1),
             (m, _) => Try(m, Erase(m, 0, 2))),
         Held(OnHold, "erasing from the last record held on", World.PlaceHold(World.Prod, "log", 1, 3),

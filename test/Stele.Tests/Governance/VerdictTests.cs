@@ -45,7 +45,7 @@ public sealed class VerdictTests
             ("absent", "deploy", "release.name == 'v2' && environment.head.entry > 0"))), World.Owners);
         m.World.Refuse(m.World.Deploying(m.V2), World.Deployer);
         var rule = Assert.Single(Verdicts(m).Single().Rules);
-        Assert.Equal((RuleOutcome.Error, "NoSuchKey", "environment.head.entry: NoSuchKey"),
+        Assert.Equal((RuleResult.Error, "NoSuchKey", "environment.head.entry: NoSuchKey"),
             (rule.Result, rule.Message, Values(rule)));
     }
 
@@ -108,7 +108,7 @@ public sealed class VerdictTests
             ("rows", "deploy", "checks.fairness.all(e, int(e.counts.rows) >= 100)"))), World.Owners);
         w.Refuse(w.Deploying(m.V2), World.Deployer);
         var verdict = Verdicts(m).Single();
-        Assert.Equal(RuleOutcome.Error, verdict.Rules.Single().Result);
+        Assert.Equal(RuleResult.Error, verdict.Rules.Single().Result);
         Assert.Equal(verdict.Encode(), StatementKinds.Parse(verdict.Encode()).Encode());
         Assert.Empty(w.Verify().Findings);
     }
@@ -119,12 +119,13 @@ public sealed class VerdictTests
         var m = Mortgage.Released();
         var w = m.World;
         foreach (var v in new[] { m.V1, m.V2 })
-            w.Add(w.Approve(v, Deployment.Canary, routes: w.Move(Deployment.Canary, World.Prod, m.V1, m.V2).Routes),
+            w.Add(w.Approve(v, DeploymentAction.Canary,
+                routes: w.Move(DeploymentAction.Canary, World.Prod, m.V1, m.V2).Routes),
                 World.Approver);
-        w.Refuse(w.Move(Deployment.Canary, World.Prod, m.V1, m.V2), World.Deployer);
+        w.Refuse(w.Move(DeploymentAction.Canary, World.Prod, m.V1, m.V2), World.Deployer);
         var verdict = Verdicts(m).Single();
         Assert.Equal([m.V1, m.V2], verdict.Releases);
-        Assert.Equal([(m.V1, "failed"), (m.V2, "passed")],
+        Assert.Equal([(m.V1, RuleResult.Failed), (m.V2, RuleResult.Passed)],
             verdict.Rules.Where(r => r.Rule == "four-fifths").Select(r => (r.Release!.Value, r.Result)));
         Assert.Equal(["checks.fairness[0].metrics.approval_ratio = 0.731",
             "checks.fairness[0].metrics.approval_ratio = 0.842"],
@@ -137,12 +138,12 @@ public sealed class VerdictTests
     {
         var m = Mortgage.Lived();
         var w = m.World;
-        w.Deploy(w.Move(Deployment.Halt, World.Prod));
+        w.Deploy(w.Move(DeploymentAction.Halt, World.Prod));
         Assert.Equal(Verdicts(Lived).Count(), Verdicts(m).Count());   // no rule on it, nothing to tell
         m.Deploy(m.V3);
         w.Add(w.PutPolicy(w.Policy("stopping", null, ("never", "halt", "actor.members.size() > 5"),
             ("any", "deploy", "true"))), World.Owners);
-        w.Refuse(w.Move(Deployment.Halt, World.Prod), World.Deployer);
+        w.Refuse(w.Move(DeploymentAction.Halt, World.Prod), World.Deployer);
         var verdict = Verdicts(m).Last();
         Assert.Equal((false, true, "actor.members.size() = 1"),
             (verdict.Passed, verdict.Releases.IsEmpty, Values(Assert.Single(verdict.Rules))));
@@ -179,8 +180,8 @@ public sealed class VerdictTests
         var deployed = m.Deploy(m.V2);
         var verdict = Verdicts(m).Single();
         Assert.True(verdict.Passed);
-        Assert.Equal([(stricter, "nine-tenths", "failed", "checks.fairness[0].metrics.approval_ratio = 0.842"),
-            (unready, "safe", "failed", "checks.safety = []")],
+        Assert.Equal([(stricter, "nine-tenths", RuleResult.Failed, "checks.fairness[0].metrics.approval_ratio = 0.842"),
+            (unready, "safe", RuleResult.Failed, "checks.safety = []")],
             verdict.Would.Select(r => (r.Policy, r.Rule, r.Result, Values(r))));
         Assert.Equal(["nine-tenths", "safe"],
             Reexecuted.Of(w.Replay, w.Find, deployed).Explanation!.Would.Select(x => x.Outcome.Rule));
@@ -250,7 +251,7 @@ public sealed class VerdictTests
         var forged = m.World.Add(new Entry(m.World.Now, Envelope.Sign((verdict with
         {
             Passed = true,
-            Rules = verdict.Rules.SetItem(0, verdict.Rules[0] with { Result = "passed" })
+            Rules = verdict.Rules.SetItem(0, verdict.Rules[0] with { Result = RuleResult.Passed })
         }).Encode(), World.Server.Key)));
         var again = Reexecuted.Of(m.World.Replay, m.World.Find, forged);
         Assert.False(again.Agrees);

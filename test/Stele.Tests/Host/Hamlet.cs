@@ -208,11 +208,12 @@ sealed class Hamlet : IAsyncDisposable
             Open: () => new MemoryStream(Encoding.UTF8.GetBytes(content)));
 
     public Task<long> Deploy(params Route[] routes) =>
-        Deploy(routes.Length == 0 ? "halt" : routes.Length == 1 ? "deploy" : "canary", routes);
+        Deploy(routes.Length == 0 ? DeploymentAction.Halt
+            : routes.Length == 1 ? DeploymentAction.Deploy : DeploymentAction.Canary, routes);
 
     public Task<long> Deploy(Digest release) => Deploy(new Route(release, 100));
 
-    public Task<long> Deploy(string action, params Route[] routes) =>
+    public Task<long> Deploy(DeploymentAction action, params Route[] routes) =>
         Town.Admit(
             Town.Act(new Deployment(System, Prod, action, Town.State.Environment(System, Prod).Head?.Entry, [.. routes])
         {
@@ -258,7 +259,8 @@ sealed class Hamlet : IAsyncDisposable
     {
         await Eventually(() => Hosted?.Log is not null, "the node does not know its environment");
         var log = Hosted!.Log!;
-        await Town.Admit(Town.Act(new LogStatement("open", log.Origin, log.Key.ToString(), Node.Node.Identity.Member,
+        await Town.Admit(Town.Act(new LogStatement(LogAction.Open, log.Origin, log.Key.ToString(),
+            Node.Node.Identity.Member,
             System, Prod, null)
         {
             Nonce = "",

@@ -56,7 +56,8 @@ public sealed class NodeFaultTests
         Hamlet.Needs();
         var (h, _) = await Hamlet.Serving();
         await using var __ = h;
-        var revoked = new Revocation("key", h.Node.Node.Identity.Key.Public.Id, 0, "stop") { Nonce = "", Issued = 0 };
+        var revoked = new Revocation(RevocationTarget.Key, h.Node.Node.Identity.Key.Public.Id, 0,
+            RevocationEffect.Stop) { Nonce = "", Issued = 0 };
         await h.Town.Admit(h.Town.Act(revoked), h.Town.Owner);
         await Said(h, "node: key-revoked: ");
         Assert.Equal(["key-revoked"], await Codes(h));

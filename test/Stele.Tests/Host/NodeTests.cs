@@ -59,7 +59,7 @@ public sealed class NodeTests
         });
         await h.Deploy(v2);
         await h.Serves(v2);
-        await h.Deploy("rollback", new Route(v1, 100));
+        await h.Deploy(DeploymentAction.Rollback, new Route(v1, 100));
         await h.Serves(v1);
         await h.Eventually(() =>
         {
@@ -133,14 +133,16 @@ public sealed class NodeTests
         Hamlet.Needs();
         var (h, release) = await Hamlet.Serving();
         await using var _ = h;
-        await h.Town.Admit(h.Town.Act(new Revocation("artifact", h.Environment, 0, "block-new")
+        await h.Town.Admit(h.Town.Act(new Revocation(RevocationTarget.Artifact, h.Environment, 0,
+            RevocationEffect.BlockNew)
         {
             Nonce = "",
             Issued = 0
         }), h.Town.Owner);
         await h.Eventually(() => h.Hosted!.Table!.State.Revocations.Count == 1, "not folded");
         Assert.Equal("stone", await h.Word());
-        await h.Town.Admit(h.Town.Act(new Revocation("artifact", h.Environment, 0, "stop")
+        await h.Town.Admit(h.Town.Act(new Revocation(RevocationTarget.Artifact, h.Environment, 0,
+            RevocationEffect.Stop)
         {
             Nonce = "",
             Issued = 0
@@ -161,7 +163,8 @@ public sealed class NodeTests
         await h.OpenLog();
         await h.Deploy(release);
         await h.Eventually(() => h.Trees.Any(), "it does not start");
-        await h.Town.Admit(h.Town.Act(new Revocation("artifact", h.Environment, 0, "stop")
+        await h.Town.Admit(h.Town.Act(new Revocation(RevocationTarget.Artifact, h.Environment, 0,
+            RevocationEffect.Stop)
         {
             Nonce = "",
             Issued = 0

@@ -45,7 +45,7 @@ public sealed class OutboxTests
             new ServerClient(new Uri("http://localhost"), null,
             new Answering(problem)), new BlobStore(folder.Blobs), TimeProvider.System);
         await outbox.Add(
-            Envelope.Sign(town.Act(new Erasure("a/log", 0, 1, Digest.Of("x"u8), 1, Erasure.Request, 1, null)
+            Envelope.Sign(town.Act(new Erasure("a/log", 0, 1, Digest.Of("x"u8), 1, ErasureCause.Request, 1, null)
         {
             Nonce = "",
             Issued = 0

@@ -24,14 +24,11 @@ public sealed class BooleanTests
         ["Cel.Regex"] = 1,
         ["Cel.Syntax"] = 3,
         ["Cel.Values"] = 1,
-        ["Stele.Cli"] = 5,
+        ["Stele.Cli"] = 1,
         ["Stele.Control.Views"] = 1,
-        ["Stele.Disk"] = 14,
-        ["Stele.Gateway"] = 1,
-        ["Stele.Ledger"] = 1,
+        ["Stele.Disk"] = 1,
         ["Stele.Proof"] = 3,
-        ["Stele.Proof.Governance"] = 3,
-        ["Stele.Proof.Interchange"] = 4,
+        ["Stele.Proof.Governance"] = 2,
         ["Stele.Proof.Packs"] = 4,
     };
 

@@ -47,10 +47,10 @@ static partial class Falsehoods
             change(v.Rules[0])) };
 
         yield return Verdict("a rule failed, and the deployment passed", "verdict-differs.*failed",
-            (v, _) => First(v, r => r with { Result = RuleOutcome.Failed }));
+            (v, _) => First(v, r => r with { Result = RuleResult.Failed }));
         yield return Verdict("a rule did not evaluate, and the deployment passed",
             "verdict-differs.*(did not evaluate|error)",
-            (v, _) => First(v, r => r with { Result = RuleOutcome.Error }));
+            (v, _) => First(v, r => r with { Result = RuleResult.Error }));
         yield return Verdict("99 rules passed", "verdict-differs.*rules",
             (v, _) => v with { Rules = [.. Enumerable.Repeat(v.Rules[0], 99)] });
         yield return Verdict("no rule was asked", "verdict-differs.*rules", (v, _) => v with { Rules = [] });
@@ -64,18 +64,18 @@ static partial class Falsehoods
             (v, _) => First(v, r => r with { Values = [r.Values[0] with { Value = 0.99 }] }),
             Told(Artefact.One, Held.Server, verdict)) with { Never = "0\\.99" };
         yield return Verdict("a rule was waived by an entry that does not exist", "verdict-differs.*(999999|waive)",
-            (v, _) => First(v, r => r with { Result = RuleOutcome.Waived, Waiver = 999999 })
+            (v, _) => First(v, r => r with { Result = RuleResult.Waived, Waiver = 999999 })
             with { Waivers = [999999] });
         yield return Verdict("a rule was waived by an entry that is no waiver", "verdict-differs.*(waive|/rules)",
-            (v, f) => First(v, r => r with { Result = RuleOutcome.Waived, Waiver = f.Ground["release"] })
+            (v, f) => First(v, r => r with { Result = RuleResult.Waived, Waiver = f.Ground["release"] })
             with { Waivers = [f.Ground["release"]] }, Told(Artefact.One, Held.Server, verdict))
             with { Never = "waivers? of entr" };
         yield return Verdict("a rule was waived by a waiver of another release", "verdict-differs.*(waive|/rules)",
-            (v, f) => First(v, r => r with { Result = RuleOutcome.Waived, Waiver = f.Ground["waiver-before"] })
+            (v, f) => First(v, r => r with { Result = RuleResult.Waived, Waiver = f.Ground["waiver-before"] })
                 with { Waivers = [f.Ground["waiver-before"]] }, Told(Artefact.One, Held.Server, verdict))
                 with { Never = "waivers? of entr" };
         yield return Verdict("a rule was waived by nothing", "verdict-differs.*(waive|rules)",
-            (v, _) => First(v, r => r with { Result = RuleOutcome.Waived }));
+            (v, _) => First(v, r => r with { Result = RuleResult.Waived }));
         yield return Verdict("waivers were used that no rule names", "verdict-differs.*waive",
             (v, f) => v with { Waivers = [f.Ground["waiver-before"]] });
         yield return Verdict("a candidate would have passed it", "verdict-differs",
@@ -149,7 +149,7 @@ static partial class Falsehoods
             f => f.Record(0, d => d with { Deployment = f.Ground["deployed-3"] }));
         yield return Life("it was deployed with other routes", Everywhere,
             "policy-failed|deployment-refused|bad-routes|approval|verdict-|entry-foreign",
-            f => f.Put(f.Ground["deployed"], f.W.Move(Deployment.Canary, World.Prod, f.M.V2,
+            f => f.Put(f.Ground["deployed"], f.W.Move(DeploymentAction.Canary, World.Prod, f.M.V2,
                 f.M.V3) with { Replaces = null }, World.Deployer), Told(Artefact.One, Held.Deployer,
                 "signed its deployment|how it passed"));
         yield return Life("another member deployed it", Receipts, "state|entry", f => f.Put(f.Ground["deployed"],
@@ -174,7 +174,7 @@ static partial class Falsehoods
     {
         var honest = (Verdict)f.Honest(at).Statement;
         f.Put(at, f.Ground.Refused[mark]);
-        var rules = honest.Rules.Select(r => r with { Result = RuleOutcome.Passed, Message = null }).ToImmutableArray();
+        var rules = honest.Rules.Select(r => r with { Result = RuleResult.Passed, Message = null }).ToImmutableArray();
         f.Put(at + 1, f.Sign(honest with { Passed = true, Rules = rules }, f.TimeAt(at + 1), World.Server));
     }
 
@@ -249,9 +249,11 @@ static partial class Falsehoods
         {
             var at = f.Ground.Filler(0);
             var before = f.W.Replay.At(f.Ground["deployed"]);
-            f.Put(at, new Approval(f.M.V1, World.Sys, World.Prod, Deployment.Deploy, [new Route(f.M.V1, 100)], null,
+            f.Put(at, new Approval(f.M.V1, World.Sys, World.Prod, DeploymentAction.Deploy,
+                [new Route(f.M.V1, 100)], null,
                 before.PoliciesFor(World.Sys, World.Prod),
-                Digest.Of(Shown.Document(before, before.Releases[f.M.V1], World.Sys, World.Prod, Deployment.Deploy,
+                Digest.Of(Shown.Document(before, before.Releases[f.M.V1], World.Sys, World.Prod,
+                    DeploymentAction.Deploy,
                     [new Route(f.M.V1, 100)], f.TimeAt(f.Ground["deployed"])).ToBytes()), f.TimeAt(at) +
                     3_600_000) { Nonce = "", Issued = 0 }, World.Approver);
             f.Show(at);

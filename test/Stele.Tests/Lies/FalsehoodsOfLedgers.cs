@@ -152,7 +152,7 @@ static partial class Falsehoods
                 'a', 32) };
         });
         yield return Life("the log is lost, says the server", Packs, "entry-refused.*role-missing",
-            f => f.Append(World.EndLog(LogStatement.Lost, f.M.Log.Origin), World.Server));
+            f => f.Append(World.EndLog(LogAction.Lost, f.M.Log.Origin), World.Server));
         yield return Life("its records may be pruned, says the server", Packs, "entry-refused.*role-missing",
             f => f.Append(World.Retain(f.M.Log.Origin, 4), World.Server));
         yield return Life("a hold was released, says the server", Packs, "entry-refused.*role-missing",

@@ -84,10 +84,10 @@ static partial class Falsehoods
         yield return Life("the release had no rules of its own", [.. Receipts, Artefact.Pack], "decision-policy",
             f => f.Record(0, d => d with { ReleasePolicy = null }));
         yield return Life("a rule of a policy that did not decide denied it", [.. Receipts, Artefact.Pack],
-            "decision-policy", f => f.Record(0, d => d with { Outcome = Decision.Deny, Rule = "any",
+            "decision-policy", f => f.Record(0, d => d with { Outcome = DecisionOutcome.Deny, Rule = "any",
             RulePolicy = Interim(f) }));
         yield return Life("a candidate that never stood would have denied it", [Artefact.Pack], "decision-candidate",
-            f => f.Record(0, d => d with { Would = [new(f.M.Frozen, Decision.Deny, "predict-only", f.M.Frozen)] }));
+            f => f.Record(0, d => d with { Would = [new(f.M.Frozen, RuledOutcome.Deny, "predict-only", f.M.Frozen)] }));
         yield return Life("the policy has other rules", Receipts, "document", f =>
         {
             f.Finish = r => r with { Documents = Forger.Sorted(
@@ -105,11 +105,12 @@ static partial class Falsehoods
             Life(sentence, Receipts, "decision-inclusion", f => f.Record(0, d => change(f, d)),
                 [.. Receipts.Select(a => Told(a, Held.Node, words))]) with { Never = Decided };
 
-        yield return Record("it was denied", (f, d) => d with { Outcome = Decision.Deny, Rule = "predict-only",
+        yield return Record("it was denied", (f, d) => d with { Outcome = DecisionOutcome.Deny, Rule = "predict-only",
             RulePolicy = f.M.Frozen, Status = 403, Output = null });
-        yield return Record("it was held for a person", (f, d) => d with { Outcome = Decision.Hold,
+        yield return Record("it was held for a person", (f, d) => d with { Outcome = DecisionOutcome.Hold,
             Rule = "predict-only", RulePolicy = f.M.Frozen, Status = 403, Output = null });
-        yield return Record("the release gave no answer", (_, d) => d with { Outcome = Decision.Error, Status = 502 });
+        yield return Record("the release gave no answer",
+            (_, d) => d with { Outcome = DecisionOutcome.Error, Status = 502 });
         yield return Record("the answer had another status", (_, d) => d with { Status = 404 });
         yield return Record("values were masked", (f, d) => d with { Rule = "predict-only", RulePolicy = f.M.Frozen,
             Masked = Commitment.To("masked", new byte[32], "x"u8) });
@@ -131,7 +132,7 @@ static partial class Falsehoods
         yield return Life("the node had folded entries that came after it was anchored", Receipts, "decision-range",
             f => f.Record(0, d => d with { Size = f.Ground["anchor-2"] + 1 }));
         yield return Life("a close is a decision", Receipts, "decision-(kind|inclusion|malformed)|receipt-malformed",
-            f => f.Record(0, d => d with { Kind = Decision.CloseKind, Open = 0 }));
+            f => f.Record(0, d => d with { Kind = DecisionKind.Close, Open = 0 }));
     }
 
     static IEnumerable<Lie> Places()

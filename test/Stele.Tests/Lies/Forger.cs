@@ -196,7 +196,7 @@ sealed class Forger(Ground ground, Held held, Artefact artefact)
 
     Replay Fold()
     {
-        var replay = new Replay(W.Replay.Documents);
+        var replay = Replay.OfAnyOutcomes(W.Replay.Documents);
         var changed = new List<long> { W.Entries.Count };
         changed.AddRange(_put.Keys.Take(1));
         changed.AddRange(_hidden.Take(1));
@@ -215,7 +215,7 @@ sealed class Forger(Ground ground, Held held, Artefact artefact)
                 var same = ReferenceEquals(entry, honest.Entry);
                 Take(replay, entry, same ? ground.Prepared(i) : Prepared.Nothing(entry));
             }
-            else replay.Add(entry, new Outcome.Accepted(honest.After, honest.Statement, honest.Judgement));
+            else Take(replay, entry, ground.Prepared(i));
             if (replay.Entries[(int)i].Statement is Anchor a) anchored = Checkpoint.Parse(
                 Note.Parse(a.Checkpoint).Text).Size;
         }
@@ -262,9 +262,9 @@ sealed class Forger(Ground ground, Held held, Artefact artefact)
     {
         if (replay.Add(prepared) is Outcome.Accepted) return;
         var (before, statement) = (replay.State, StatementKinds.Parse(entry.Envelope.Payload));
-        var part = new StatePart(before, replay.Documents, linked: false, long.MaxValue);
+        var part = new StatePart(before, replay.Documents, linked: null);
         part.Learn(before.Size, entry, statement);
-        var next = part.State;
+        var (next, identity) = (part.State, Digest.Of(entry.Envelope.Payload));
         if (statement is Anchor a && next.Logs.TryGetValue(a.Log, out var log))
         {
             var anchored = Checkpoint.Parse(Note.Parse(a.Checkpoint).Text);
@@ -286,7 +286,9 @@ sealed class Forger(Ground ground, Held held, Artefact artefact)
         replay.Add(entry, new Outcome.Accepted(next with
         {
             IsPart = false, Size = before.Size + 1, Time = entry.Time, Seen = Merkle.Node(before.Seen, entry.LeafHash),
-            Identities = before.Identities.SetItem(Digest.Of(entry.Envelope.Payload), before.Size),
+            // A payload that stands twice is found where it stood first.
+            Identities = before.Identities.Add(before.Identities.TryGetValue(identity, out _)
+                ? entry.LeafHash : identity),
         }, statement, null));
     }
 
@@ -375,7 +377,8 @@ sealed class Forger(Ground ground, Held held, Artefact artefact)
     HashSet<(string Map, string Key)>? Asked(IEnumerable<long> shown, Decision decision, State at)
     {
         if (StatementKinds.Parse(At(decision.Deployment).Envelope.Payload) is not Deployment d) return null;
-        var part = new StatePart(W.Replay.At(1), W.Replay.Documents, linked: false, decision.Deployment);
+        var part = new StatePart(W.Replay.At(1) with { Identities = Identities.Empty }, W.Replay.Documents,
+            linked: null);
         foreach (var i in shown.Where(i => i > 0 && i < decision.Deployment)) part.Learn(i, At(i),
             StatementKinds.Parse(At(i).Envelope.Payload));
         return Asked(part.State with { Size = decision.Deployment, IsPart = true }, d, decision.Deployment, at);

@@ -98,16 +98,16 @@ sealed class Ground
         g.Mark("deployed", w.Deploy(w.Deploying(m.V2), Deployer2));
         g.Mark("observed", w.Add(w.Observe(ObservedEvent.Started), World.Node));
         for (var i = 0; i < 3; i++) m.Log.Add(w.Decide());
-        var open = m.Log.Add(w.Decide(Decision.OpenKind));
+        var open = m.Log.Add(w.Decide(DecisionKind.Open));
         g.Mark("anchor-1", m.Anchor());
         m.Log.Add(w.Decide());
-        m.Log.Add(w.Decide(Decision.CloseKind, open));
+        m.Log.Add(w.Decide(DecisionKind.Close, open));
         g.Mark("late", w.Add(World.Evaluate(m.V2, m.Check, w.Report(0.95)), World.Evaluator));
         w.Add(w.Approve(m.V3), World.Approver);
         g.Mark("deployed-3", w.Deploy(w.Deploying(m.V3), World.Deployer));
         m.Log.Add(w.Decide());
         g.Mark("anchor-2", m.Anchor());
-        g.Mark("rollback-approval", w.Add(w.Approve(m.V2, Deployment.Rollback), World.Approver2));
+        g.Mark("rollback-approval", w.Add(w.Approve(m.V2, DeploymentAction.Rollback), World.Approver2));
         g.Mark("rolled-back", w.Deploy(w.RollingBack(m.V2), World.Deployer));
         g.Mark("observed-back", w.Add(w.Observe(ObservedEvent.Started), World.Node));
         m.Log.Add(w.Decide());
@@ -165,13 +165,13 @@ sealed class Ground
         g.Mark("authored", w.Add(World.OriginOf(author, Origin.Import, m.Data), author));
         g.Refuse("author-approval", w.Approve(m.V2), author);
         g.Mark("approval-lost", w.Add(w.Approve(m.V2), lost));
-        g.Mark("revoked", w.Add(World.Revoke(Revocation.Key, lost.Key.Public.Id, 1), World.Owners));
+        g.Mark("revoked", w.Add(World.Revoke(RevocationTarget.Key, lost.Key.Public.Id, 1), World.Owners));
         g.Mark("approval-demoted", w.Add(w.Approve(m.V2), demoted));
         g.Mark("demoted", w.Add(w.Member(demoted, new Role(RoleName.Evaluator, World.Sys)), World.Owners));
         w.Add(w.Approve(m.V2), World.Approver);
         g.Mark("deployed", w.Deploy(w.Deploying(m.V2), World.Deployer));
         m.Log.Add(w.Decide());
-        g.Mark("revoked-again", w.Add(World.Revoke(Revocation.Key, lost.Key.Public.Id, 1, Revocation.Stop),
+        g.Mark("revoked-again", w.Add(World.Revoke(RevocationTarget.Key, lost.Key.Public.Id, 1, RevocationEffect.Stop),
             World.Owners));
         g.Mark("anchor-1", m.Anchor());
         return g;
@@ -204,9 +204,10 @@ sealed class Ground
         w.Add(w.PutPolicy(light), World.Owners);
         g.Mark("failed", w.Add(World.Evaluate(m.V3, m.Check, w.Report(0.3)), World.Evaluator));
         w.Deploy(w.Deploying(m.V2), World.Deployer);
-        w.Add(w.Approve(m.V2, Deployment.Canary, routes: w.Move(Deployment.Canary, World.Prod, m.V2, m.V3).Routes),
+        w.Add(w.Approve(m.V2, DeploymentAction.Canary,
+            routes: w.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3).Routes),
             World.Approver);
-        g.Mark("deployed", w.Deploy(w.Move(Deployment.Canary, World.Prod, m.V2, m.V3), World.Deployer));
+        g.Mark("deployed", w.Deploy(w.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3), World.Deployer));
         m.Log.Add(w.Decide());
         g.Mark("anchor-1", m.Anchor());
         return g;

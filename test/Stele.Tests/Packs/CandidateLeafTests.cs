@@ -34,12 +34,12 @@ public sealed class CandidateLeafTests
             ? d with
             {
                 Policies = [.. d.Policies.Select(p => p == policy ? candidate : p)],
-                Outcome = Decision.Deny,
+                Outcome = DecisionOutcome.Deny,
                 Rule = "never",
                 RulePolicy = candidate,
                 Status = 403
             }
-            : d with { Would = [new Would(candidate, Decision.Deny, "never", candidate)] };
+            : d with { Would = [new Would(candidate, RuledOutcome.Deny, "never", candidate)] };
     }
 
     static string[] Findings(Mortgage m) =>
@@ -63,8 +63,11 @@ public sealed class CandidateLeafTests
     public void Anyone_who_takes_a_candidate_that_lost_its_force_for_none_is_found()
     {
         var (m, policy, candidate) = Watched(100);
-        m.World.Add(World.Revoke(Revocation.Artifact, candidate, 0), World.Owners);
-        var d = m.World.Decide() with { Outcome = Decision.Deny, Rule = "never", RulePolicy = m.Frozen, Status = 403 };
+        m.World.Add(World.Revoke(RevocationTarget.Artifact, candidate, 0), World.Owners);
+        var d = m.World.Decide() with
+        {
+            Outcome = DecisionOutcome.Deny, Rule = "never", RulePolicy = m.Frozen, Status = 403
+        };
         foreach (Digest[] policies in new Digest[][] { [policy, candidate], [policy], [candidate],
             [candidate, policy] }) m.Log.Add(d with { Policies = [.. policies] });
         Assert.Equal(["decision-policy 1", "decision-policy 2", "decision-policy 3"], Findings(m));
@@ -79,10 +82,10 @@ public sealed class CandidateLeafTests
     {
         var (m, policy, candidate) = Watched(0);
         var honest = Honest(m, policy, candidate, 0, People[0]);
-        var denied = honest with { Outcome = Decision.Deny, Rule = "no", Status = 403 };
+        var denied = honest with { Outcome = DecisionOutcome.Deny, Rule = "no", Status = 403 };
         foreach (var of in new[] { policy, m.Frozen, candidate, m.V3 }) m.Log.Add(denied with { RulePolicy = of });
         foreach (var of in new[] { candidate, m.Frozen, policy, m.V3 })
-            m.Log.Add(honest with { Would = [new Would(candidate, Decision.Deny, "no", of)] });
+            m.Log.Add(honest with { Would = [new Would(candidate, RuledOutcome.Deny, "no", of)] });
         // The policy in whose place the candidate stands would not have been asked.
         Assert.Equal(["decision-policy 2", "decision-policy 3", "decision-candidate 6", "decision-candidate 7"],
             Findings(m));
@@ -94,8 +97,8 @@ public sealed class CandidateLeafTests
         var (m, _, candidate) = Watched(0);
         var d = m.World.Decide();
         foreach (var bad in new[] { d with { Rule = "no" }, d with { RulePolicy = candidate },
-            d with { Would = [new Would(candidate, Decision.Deny, "no")] },
-            d with { Would = [new Would(candidate, Decision.Deny, null, candidate)] } })
+            d with { Would = [new Would(candidate, RuledOutcome.Deny, "no")] },
+            d with { Would = [new Would(candidate, RuledOutcome.Deny, null, candidate)] } })
         {
             Assert.Throws<FormatException>(() => Decision.Parse(bad.Encode()));
             Assert.False(DecisionLeaf.TryRead(bad.Encode(), out _) && bad.Rule is null == bad.RulePolicy is null);
@@ -110,7 +113,7 @@ public sealed class CandidateLeafTests
         m.Log.Add(honest);
         m.Log.Add(honest with { Would = [] });
         m.Log.Add(honest with { Would = [.. honest.Would, .. honest.Would] });
-        m.Log.Add(honest with { Would = [new Would(m.V3, Decision.Allow, null)] });
+        m.Log.Add(honest with { Would = [new Would(m.V3, RuledOutcome.Allow, null)] });
         m.Log.Add(honest);
         Assert.Equal(["decision-candidate 1", "decision-candidate 2", "decision-candidate 3"], Findings(m));
     }

@@ -173,7 +173,7 @@ public sealed class HaltTests
     [Fact]
     public void A_stranger_behind_a_halt_is_unjudged()
     {
-        var stranger = Signed(Here(World.EndLog(LogStatement.Close, Lived.Log.Origin)), World.Stranger);
+        var stranger = Signed(Here(World.EndLog(LogAction.Close, Lived.Log.Origin)), World.Stranger);
         var report = Look([.. W.Entries, stranger], _ => null).Report;
         Assert.Equal(7, (int)report.Result);
         Assert.Contains(report.Notes, n =>
@@ -187,7 +187,7 @@ public sealed class HaltTests
     [Fact]
     public void What_a_newer_verifier_may_know_stops_the_judging()
     {
-        var unknown = Encoding.UTF8.GetString(Here(World.EndLog(LogStatement.Close, Lived.Log.Origin)).Encode())
+        var unknown = Encoding.UTF8.GetString(Here(World.EndLog(LogAction.Close, Lived.Log.Origin)).Encode())
             .Replace("/statement/log/v1", "/statement/lottery/v1", StringComparison.Ordinal);
         var kind = new Entry(W.Now, Envelope.Sign(Encoding.UTF8.GetBytes(unknown), World.Owner.Key)).Bytes;
         var version = new Entry(W.Now,

@@ -58,8 +58,8 @@ public sealed class PackPartsTests
         var m = Mortgage.Released();
         m.Deploy(m.V2);
         var d = m.World.Decide();
-        var shortest = d with { Kind = Decision.OpenKind, Time = 0, System = "a", Environment = "b", Deployment = 0,
-            Strength = ObservedStrength.Attested, ReleasePolicy = null, Policies = [], Outcome = Decision.Deny,
+        var shortest = d with { Kind = DecisionKind.Open, Time = 0, System = "a", Environment = "b", Deployment = 0,
+            Strength = ObservedStrength.Attested, ReleasePolicy = null, Policies = [], Outcome = DecisionOutcome.Deny,
                 Rule = null,
             Protocol = "p",
             Operation = "", Status = 0, Input = null, Output = null, Duration = 0, Size = 0, Staleness = 0 };
@@ -86,15 +86,15 @@ public sealed class PackPartsTests
         [
             whole, whole with
             {
-                Kind = Decision.OpenKind,
+                Kind = DecisionKind.Open,
                 Output = null
             }, whole with
             {
-                Kind = Decision.CloseKind,
+                Kind = DecisionKind.Close,
                 Open = 7
             }, whole with
             {
-                Outcome = Decision.Deny,
+                Outcome = DecisionOutcome.Deny,
                 Rule = "predict-only",
                 RulePolicy = m.Policy,
                 ReleasePolicy = null
@@ -103,7 +103,7 @@ public sealed class PackPartsTests
             {
                 Input = null,
                 Output = null,
-                Outcome = Decision.Error
+                Outcome = DecisionOutcome.Error
             }, whole with { Time = 0, Duration = Json.MaxInt, Status = int.MaxValue,
                 Strength = ObservedStrength.Unavailable },
             whole with { Operation = "" }, whole with { Operation = "tools/call x" },
@@ -114,11 +114,11 @@ public sealed class PackPartsTests
                 Masked = whole.Output,
                 Rule = "no-names",
                 RulePolicy = m.Policy
-            }, whole with { Outcome = Decision.Hold, Rule = "large", RulePolicy = m.Frozen },
-            whole with { Would = [new(m.Policy, Decision.Allow, null)] }, whole with
+            }, whole with { Outcome = DecisionOutcome.Hold, Rule = "large", RulePolicy = m.Frozen },
+            whole with { Would = [new(m.Policy, RuledOutcome.Allow, null)] }, whole with
             {
-                Would = [new(m.Policy, Would.Mask, "no-names", m.Policy),
-                    new(m.Frozen, Decision.Hold, "large", m.Policy)],
+                Would = [new(m.Policy, RuledOutcome.Mask, "no-names", m.Policy),
+                    new(m.Frozen, RuledOutcome.Hold, "large", m.Policy)],
                 Context = whole.Input
             },
         ];
@@ -150,7 +150,7 @@ public sealed class PackPartsTests
             if (!DecisionLeaf.TryRead(leaf, out var fast)) return false;
             var slow = Decision.Parse(leaf);
             Assert.Equal(
-                (slow.Kind == Decision.OpenKind, slow.Kind == Decision.CloseKind, slow.Open ?? 0, slow.Staleness,
+                (slow.Kind == DecisionKind.Open, slow.Kind == DecisionKind.Close, slow.Open ?? 0, slow.Staleness,
                     slow.Deployment), (fast.IsOpen, fast.IsClose, fast.Open, fast.Staleness, fast.Deployment));
             Assert.Equal(Encoding.UTF8.GetString(DecisionLeaf.OperationOf(slow)),
                 Encoding.UTF8.GetString(fast.Operation));
@@ -183,8 +183,9 @@ public sealed class PackPartsTests
             one with { System = "x" }, one with { Environment = "x" }, one with { Deployment = 1 },
             one with { Size = 1 }, one with { Release = m.V3 }, one with { ReleasePolicy = null },
             one with { ReleasePolicy = m.V3 },
-            one with { Policies = [] }, one with { Policies = [m.V3] }, one with { Outcome = Decision.Deny },
-            one with { Would = [new(m.V3, Decision.Deny, "no", m.V3)] }, one with { Rule = "no", RulePolicy = m.V3 },
+            one with { Policies = [] }, one with { Policies = [m.V3] }, one with { Outcome = DecisionOutcome.Deny },
+            one with { Would = [new(m.V3, RuledOutcome.Deny, "no", m.V3)] },
+            one with { Rule = "no", RulePolicy = m.V3 },
         }) Assert.False(Same(other));
     }
 

@@ -45,7 +45,7 @@ public sealed class PackTests
         var m = Mortgage.Lived();
         m.World.Add(World.Erase(m.Log.Origin, 2), World.Owners);
         Assert.Equal(VerifyResult.DeclaredGaps, m.World.Verify().Result);
-        m.World.Add(World.EndLog(LogStatement.Lost, m.Log.Origin), World.Owners);
+        m.World.Add(World.EndLog(LogAction.Lost, m.Log.Origin), World.Owners);
         var cut = new DecisionLog(m.Log.Key);
         foreach (var leaf in m.Log.Leaves.Take(5)) cut.Add(Stele.Proof.Decisions.Decision.Parse(leaf));
         m.World.Logs[m.Log.Origin] = cut;

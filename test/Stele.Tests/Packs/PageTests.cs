@@ -37,7 +37,7 @@ public sealed class PageTests(Browser browser) : IClassFixture<Browser>
         w.Add(w.Observe(ObservedEvent.Healed), World.Node);
         for (var i = 0; i < 60; i++) m.Log.Add(w.Decide() with
         {
-            Outcome = i % 9 == 0 ? Decision.Deny : Decision.Allow,
+            Outcome = i % 9 == 0 ? DecisionOutcome.Deny : DecisionOutcome.Allow,
             Rule = i % 9 == 0 ? "predict-only" : null,
             Status = i % 9 == 0 ? 403 : 200
         });

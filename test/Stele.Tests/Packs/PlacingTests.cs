@@ -237,7 +237,7 @@ public sealed class PlacingTests
         Limited(LimitName.NoWitness, Served(_ => { }), t => t with { Witnesses = [], Quorum = 0 });
         Limited(LimitName.UnanchoredDecisions, Served(m => m.Log.Add(m.World.Decide())));
         Limited(LimitName.UnclosedDecisions,
-            Served(m => { m.Log.Add(m.World.Decide(Decision.OpenKind)); m.Anchor(); }));
+            Served(m => { m.Log.Add(m.World.Decide(DecisionKind.Open)); m.Anchor(); }));
         Limited(LimitName.StaleDecisions,
             Served(m => { m.Log.Add(m.World.Decide() with { Staleness = 700_000 }); m.Anchor(); }));
         Limited(LimitName.EarlierDeployment, Served(m =>

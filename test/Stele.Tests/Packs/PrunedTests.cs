@@ -113,7 +113,7 @@ public sealed class PrunedTests
         var m = Mortgage.Released();
         m.World.Add(Governance.Refusing.Beyond(m, 0, 0, Json.MaxInt), World.Node);
         for (var i = 0; i < 1026; i++) m.World.Add(World.Erase(m.Log.Origin, Json.MaxInt, $"list {i}"), World.Owners);
-        m.World.Add(World.EndLog(LogStatement.Lost, m.Log.Origin), World.Owners);
+        m.World.Add(World.EndLog(LogAction.Lost, m.Log.Origin), World.Owners);
         m.World.Logs.Clear();
         Assert.Contains(m.World.Verify().Notes,
             n => n.Contains("keys and salts of 9241386435364256766 records were erased, as 1026 entries declare",

@@ -85,24 +85,24 @@ public sealed class ReceiptLayoutTests(ITestOutputHelper output)
         ["the system is declared again"] = m =>
             m.World.Add(m.World.Declare(World.Sys, [.. m.World.State.Systems[World.Sys].Environments]), World.Owners),
         ["the builder's key is revoked"] = m =>
-            m.World.Add(World.Revoke(Revocation.Key, World.Builder.Key.Public.Id, null), World.Builder),
+            m.World.Add(World.Revoke(RevocationTarget.Key, World.Builder.Key.Public.Id, null), World.Builder),
         ["an artifact is revoked, twice"] = m =>
         {
-            m.World.Add(World.Revoke(Revocation.Artifact, m.Data, m.World.State.Size), World.Owners);
-            m.World.Add(World.Revoke(Revocation.Artifact, m.Data, 0, Revocation.Stop), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Artifact, m.Data, m.World.State.Size), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Artifact, m.Data, 0, RevocationEffect.Stop), World.Owners);
         },
         ["the code gets another origin"] = m =>
             m.World.Add(World.OriginOf(World.Builder, Origin.Import, m.Code), World.Builder),
         ["the log is closed and another opened"] = m =>
         {
-            m.World.Add(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owners);
+            m.World.Add(World.EndLog(LogAction.Close, m.Log.Origin), World.Owners);
             m.World.Add(World.OpenLog(new DecisionLog(new NoteSigner("ledger.example/stele/log/next")),
                 predecessor: m.Log.Origin), World.Owners);
         },
         ["it is rolled out again, and halted"] = m =>
         {
             m.Deploy(m.V3);
-            m.World.Deploy(m.World.Move(Deployment.Halt, World.Prod));
+            m.World.Deploy(m.World.Move(DeploymentAction.Halt, World.Prod));
             m.Deploy(m.V2);
         },
         ["it is deployed elsewhere for the first time"] = m => m.Deploy(m.V2, World.Test),
@@ -123,10 +123,10 @@ public sealed class ReceiptLayoutTests(ITestOutputHelper output)
         var decision = m.World.Decide();
         Changes[change](m);
         m.Log.Add(decision);
-        if (m.World.State.Logs[m.Log.Origin].Status == LogStatement.Open) m.Anchor();
+        if (m.World.State.Logs[m.Log.Origin].Status == LogAction.Open) m.Anchor();
         else m.World.Add(m.World.Observe(ObservedEvent.Running), World.Node);
         var report = Judge(m.Receipt(0), m);
-        Assert.Equal(m.World.State.Logs[m.Log.Origin].Status == LogStatement.Open ? Headline.Complete : Headline.Early,
+        Assert.Equal(m.World.State.Logs[m.Log.Origin].Status == LogAction.Open ? Headline.Complete : Headline.Early,
             report.Headline);
     }
 
@@ -151,7 +151,7 @@ public sealed class ReceiptLayoutTests(ITestOutputHelper output)
         Assert.Contains("by the waivers of entry",
             string.Join(' ', ReceiptVerifier.Verify(m.Receipt(m.Log.Leaves.Count - 1),
                 w.Trust).Facts.Select(f => f.Sentence)), StringComparison.Ordinal);
-        w.Add(w.Approve(m.V2, Deployment.Rollback), World.Approver2);
+        w.Add(w.Approve(m.V2, DeploymentAction.Rollback), World.Approver2);
         w.Deploy(w.RollingBack(m.V2));
         Asked("a rollback");
         m.Deploy(m.V3);
@@ -167,9 +167,9 @@ public sealed class ReceiptLayoutTests(ITestOutputHelper output)
         m.Deploy(m.V2);
         Asked("beside a candidate");
         foreach (var release in new[] { m.V2, m.V3 })
-            w.Add(w.Approve(release, Deployment.Canary,
-                routes: w.Move(Deployment.Canary, World.Prod, m.V2, m.V3).Routes), World.Approver);
-        w.Deploy(w.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
+            w.Add(w.Approve(release, DeploymentAction.Canary,
+                routes: w.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3).Routes), World.Approver);
+        w.Deploy(w.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3));
         Asked("a canary of two");
     }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Stele.Proof;
 using Stele.Proof.Packs;
+using Stele.Proof.Statements;
 using Stele.Tests.Worlds;
 
 namespace Stele.Tests.Packs;
@@ -32,7 +33,7 @@ public sealed class VerifyProgramTests
     public void A_declared_gap_has_its_own_code()
     {
         var m = Mortgage.Lived();
-        m.World.Add(World.EndLog("lost", m.Log.Origin), World.Owners);
+        m.World.Add(World.EndLog(LogAction.Lost, m.Log.Origin), World.Owners);
         m.World.Logs.Clear();   // all of it
         using var box = new VerifyProgram(m);
         Assert.Equal(4, box.Run("pack", box.Write("pack.zip", m.World.Pack()), "--trust", box.Trust).Code);

@@ -120,7 +120,7 @@ public sealed class BundlesInForceTests
         w.Add(w.Declare(World.Sys, [.. w.State.Systems[World.Sys].Environments]) with { Retention =
             new RetentionTerms(null, 200) }, World.Owners);
         Assert.IsType<Outcome.Accepted>(w.Try(w.Deploying(m.V2), World.Deployer));
-        w.Add(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owners);
+        w.Add(World.EndLog(LogAction.Close, m.Log.Origin), World.Owners);
         Assert.Equal(["recorded"], Failing(w.Try(w.Deploying(m.V2), World.Deployer)));
     }
 

@@ -23,29 +23,37 @@ public sealed class Ed25519Tests(ITestOutputHelper output)
         {
             byte[] k = Convert.FromHexString(key), m = Convert.FromHexString(message),
                 s = Convert.FromHexString(signature);
-            Assert.True(Ed25519.Verify(k, m, s));
+            Assert.True(Verify(k, m, s));
             for (var bit = 0; bit < 64 * 8; bit++)
             {
                 s[bit / 8] ^= (byte)(1 << bit % 8);
-                Assert.False(Ed25519.Verify(k, m, s));
+                Assert.False(Verify(k, m, s));
                 s[bit / 8] ^= (byte)(1 << bit % 8);
             }
             for (var bit = 0; bit < 32 * 8; bit++)
             {
                 k[bit / 8] ^= (byte)(1 << bit % 8);
-                Assert.False(Ed25519.Verify(k, m, s));
+                Assert.False(Verify(k, m, s));
                 k[bit / 8] ^= (byte)(1 << bit % 8);
             }
-            Assert.False(Ed25519.Verify(k, [.. m, 0], s));
+            Assert.False(Verify(k, [.. m, 0], s));
         }
+    }
+
+    /// <summary>A key that comes often verifies by another way; both say the same.</summary>
+    static bool Verify(byte[] key, byte[] message, byte[] signature)
+    {
+        var first = Ed25519.Verify(key, message, signature);
+        for (var i = 0; i < 20; i++) Assert.Equal(first, Ed25519.Verify(key, message, signature));
+        return first;
     }
 
     [Fact]
     public void Wrong_lengths_are_refused()
     {
-        Assert.False(Ed25519.Verify(new byte[31], [], new byte[64]));
-        Assert.False(Ed25519.Verify(new byte[32], [], new byte[63]));
-        Assert.False(Ed25519.Verify(new byte[32], [], new byte[65]));
+        Assert.False(Verify(new byte[31], [], new byte[64]));
+        Assert.False(Verify(new byte[32], [], new byte[63]));
+        Assert.False(Verify(new byte[32], [], new byte[65]));
         Assert.False(Ed25519.IsPublicKey(new byte[32]));
     }
 
@@ -76,7 +84,7 @@ public sealed class Ed25519Tests(ITestOutputHelper output)
                 ? f.EnumerateArray().Select(x => x.GetString()!).ToArray()
                 : [];
             var want = !flags.Any(x => Refused[x]);
-            var got = Ed25519.Verify(Hex(v, "key"), Encoding.UTF8.GetBytes(v.GetProperty("msg").GetString()!),
+            var got = Verify(Hex(v, "key"), Encoding.UTF8.GetBytes(v.GetProperty("msg").GetString()!),
                 Hex(v, "sig"));
             Assert.True(want == got, $"vector {v.GetProperty("number")} with {string.Join(' ', flags)}: want {want}");
             foreach (var flag in flags)
@@ -103,7 +111,7 @@ public sealed class Ed25519Tests(ITestOutputHelper output)
             foreach (var t in group.GetProperty("tests").EnumerateArray())
             {
                 Assert.True(
-                    (t.GetProperty("result").GetString() == "valid") == Ed25519.Verify(key, Hex(t, "msg"), Hex(t,
+                    (t.GetProperty("result").GetString() == "valid") == Verify(key, Hex(t, "msg"), Hex(t,
                         "sig")), $"tcId {t.GetProperty("tcId")} {t.GetProperty("comment")} {t.GetProperty("flags")}");
                 total++;
             }

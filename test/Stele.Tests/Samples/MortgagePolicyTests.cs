@@ -24,7 +24,7 @@ public sealed class MortgagePolicyTests
 
     [Fact]
     public void A_release_that_shows_everything_passes() =>
-        Assert.All(Admit(Input()), o => Assert.Equal(RuleOutcome.Passed, o.Result));
+        Assert.All(Admit(Input()), o => Assert.Equal(RuleResult.Passed, o.Result));
 
     [Fact]
     public void Four_fifths_is_refused_with_the_ratio_and_both_rates()
@@ -48,8 +48,8 @@ public sealed class MortgagePolicyTests
     public void The_bounds_are_the_bounds(string metrics, string? rule)
     {
         var outcomes = Admit(Input(metrics: metrics));
-        if (rule is null) Assert.All(outcomes, o => Assert.Equal(RuleOutcome.Passed, o.Result));
-        else Assert.Equal((rule, RuleOutcome.Failed), (Failed(outcomes).Rule, Failed(outcomes).Result));
+        if (rule is null) Assert.All(outcomes, o => Assert.Equal(RuleResult.Passed, o.Result));
+        else Assert.Equal((rule, RuleResult.Failed), (Failed(outcomes).Rule, Failed(outcomes).Result));
     }
 
     [Fact]
@@ -101,7 +101,7 @@ public sealed class MortgagePolicyTests
         var outcomes = Read("service").Judge("decide", InputSchema.ToCel(input),
             ImmutableDictionary<string, long>.Empty, new Budget());
         Assert.Equal(2, outcomes.Length);
-        Assert.Equal(rule, outcomes.SingleOrDefault(o => o.Result != RuleOutcome.Passed)?.Rule);
+        Assert.Equal(rule, outcomes.SingleOrDefault(o => o.Result != RuleResult.Passed)?.Rule);
     }
 
     static ImmutableArray<RuleOutcome> Admit(Json input, string? action = null)
@@ -117,7 +117,7 @@ public sealed class MortgagePolicyTests
     }
 
     static RuleOutcome Failed(ImmutableArray<RuleOutcome> outcomes) =>
-        Assert.Single(outcomes, o => o.Result != RuleOutcome.Passed);
+        Assert.Single(outcomes, o => o.Result != RuleResult.Passed);
 
     static Json Input(string? metrics = null, string? checks = null, string? components = null,
         string? approvals = null) => Parse($$"""

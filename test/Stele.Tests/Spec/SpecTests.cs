@@ -168,9 +168,10 @@ public sealed class SpecTests
         var code = new List<string>();
         // Most parts stand in StateDigest.cs, others next to the rule that changes them.
         var source = string.Concat(Directory.GetFiles(Path.Combine(Repository.Root, "src", "Stele.Proof", "Governance"))
-            .Select(File.ReadAllText).Where(text => Regex.IsMatch(text, " Part \\w+ =|\\.Part \\w+ =")));
+            .Select(File.ReadAllText).Where(text => Regex.IsMatch(text, "Part(<.*>)? \\w+ =")));
         var rows = Regex.Matches(source,
-            "Part \\w+ = (?:StateDigest\\.)?(?:Of\\(\"(\\w+)\", s => s\\.\\w+, |new\\(\"(environments)\")").ToList();
+            "Part(?:<.*>)? \\w+ =\\s+(?:StateDigest\\.)?"
+            + "(?:Of\\(\\s*\"(\\w+)\", s => s\\.\\w+,\\s|new OwnPart\\(\"(environments)\")").ToList();
         for (var i = 0; i < rows.Count; i++)
         {
             var map = rows[i].Groups[2].Success ? "environments" : rows[i].Groups[1].Value;
@@ -195,7 +196,7 @@ public sealed class SpecTests
     {
         var lists = new Dictionary<string, IEnumerable<string>>
         {
-            ["roles"] = Role.Words.All, ["actions of deployments"] = Deployment.Actions, ["artifact kinds"] =
+            ["roles"] = Role.Words.All, ["actions of deployments"] = Deployment.Actions.All, ["artifact kinds"] =
                 Artifacts.Kinds, ["risks"] = SystemStatement.Risks, ["events"] = Observation.Events.All,
             ["observed strengths"] = Dimension.Strengths.All, ["origin strengths"] =
                 Enum.GetValues<Strength>().Select(PolicyInput.Name), ["differences"] = Difference.All,
@@ -208,24 +209,22 @@ public sealed class SpecTests
     [Fact]
     public void Words_of_members_are_those_of_the_code()
     {
-        string[] outcomes = [RuleOutcome.Passed, RuleOutcome.Failed, RuleOutcome.Error, RuleOutcome.Waived];
         var lists = new Dictionary<string, IEnumerable<string>>
         {
-            ["log action"] = [LogStatement.Open, LogStatement.Close, LogStatement.Lost], ["object role role"] =
+            ["log action"] = LogStatement.Actions.All, ["object role role"] =
                 Role.Words.All, ["system risk"] = SystemStatement.Risks,
             ["object build-definition buildType"] = [Origin.Freeze, Origin.Import, Origin.Pipeline],
-                ["approval action"] = Deployment.Actions, ["deployment action"] = Deployment.Actions,
+                ["approval action"] = Deployment.Actions.All, ["deployment action"] = Deployment.Actions.All,
                 ["observation event"] = Observation.Events.All,
             ["object dimension strength"] = Dimension.Strengths.All, ["revocation effect"] =
-                [Revocation.BlockNew, Revocation.Stop], ["revocation target"] = [Revocation.Key, Revocation.Artifact],
-            ["erasure cause"] = [Erasure.Request, Erasure.Retention], ["hold action"] = [Hold.Place, Hold.Release],
-                ["verdict verificationResult"] = ["PASSED", "FAILED"], ["object rule-outcome result"] = outcomes,
-            ["object difference name"] = Difference.All, ["object decision kind"] =
-                [Decision.OpenKind, Decision.CloseKind, Decision.WholeKind], ["object decision outcome"] =
-                [Decision.Allow, Decision.Deny, Decision.Hold, Decision.Error],
-            ["object decision strength"] = Dimension.Strengths.All, ["object would outcome"] =
-                [Decision.Allow, Decision.Deny, Would.Mask, Decision.Hold], ["object rule effect"] = Effects.Names,
-                ["object rule severity"] = Rule.Severities,
+                Revocation.Effects.All, ["revocation target"] = Revocation.Targets.All,
+            ["erasure cause"] = Erasure.Causes.All, ["hold action"] = Hold.Actions.All,
+                ["verdict verificationResult"] = ["PASSED", "FAILED"],
+            ["object rule-outcome result"] = RuleOutcome.Results.All,
+            ["object difference name"] = Difference.All, ["object decision kind"] = Decision.Kinds.All,
+            ["object decision outcome"] = Decision.Outcomes.All,
+            ["object decision strength"] = Dimension.Strengths.All, ["object would outcome"] = Would.Outcomes.All,
+            ["object rule effect"] = Effects.Names, ["object rule severity"] = Rule.Severities,
         };
         var found = SpecPage.Names.SelectMany(n => Page(n).Tables).Where(t => t.Columns is ["member", "type", ..])
             .SelectMany(t => t.Rows.Where(r => Regex.IsMatch(r[1], "^`[^`]+`( `[^`]+`)*$"))

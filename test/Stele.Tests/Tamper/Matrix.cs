@@ -170,7 +170,7 @@ static partial class Matrix
         {
             var m = Mortgage.Founded();
             m.World.Now += 3_600_000;
-            m.World.Add(World.EndLog(LogStatement.Close, m.Log.Origin), World.Owners);
+            m.World.Add(World.EndLog(LogAction.Close, m.Log.Origin), World.Owners);
             var f = Forgery.Of(m.World).Resign();
             f.Checkpoint = m.World.Witness.Sign(Note.Parse(f.Checkpoint), World.Start / 1000);
             return (f.Write(), m.World.Trust);

@@ -98,7 +98,7 @@ static partial class Matrix
             var f = Forgery.Of(Lived.World);
             f.Logs.Remove(origin);
             f.Entries.Add(
-                Lived.World.Sign(Lived.World.Fresh(World.EndLog(LogStatement.Lost, origin)), World.Server).Bytes);
+                Lived.World.Sign(Lived.World.Fresh(World.EndLog(LogAction.Lost, origin)), World.Server).Bytes);
             return (f.Resign().Write(), Unwitnessed(Lived.World));
         }, "entry-refused: role-missing", "log-missing");
         yield return Lie("a release that another environment runs", (m, d) => d with { Release = m.V3 },
@@ -121,17 +121,17 @@ static partial class Matrix
         yield return Lie("another policy in force", (m, d) => d with { Policies = [m.Frozen] }, "decision-policy");
         yield return Lie("no policy in force", (_, d) => d with { Policies = [] }, "decision-policy");
         yield return Lie("the word of a candidate that never stood", (m, d) =>
-            d with { Would = [new(m.Frozen, Decision.Deny, "predict-only", m.Frozen)] }, "decision-candidate");
+            d with { Would = [new(m.Frozen, RuledOutcome.Deny, "predict-only", m.Frozen)] }, "decision-candidate");
         yield return Lie("another policy of the release", (m, d) => d with { ReleasePolicy = m.Policy },
             "decision-policy");
         yield return new("node: closes one operation twice", "pack", () =>
         {
             var m = Mortgage.Released();
             m.Deploy(m.V2);
-            var open = m.Log.Add(m.World.Decide(Decision.OpenKind));
-            m.Log.Add(m.World.Decide(Decision.OpenKind));
-            m.Log.Add(m.World.Decide(Decision.CloseKind, open));
-            m.Log.Add(m.World.Decide(Decision.CloseKind, open));
+            var open = m.Log.Add(m.World.Decide(DecisionKind.Open));
+            m.Log.Add(m.World.Decide(DecisionKind.Open));
+            m.Log.Add(m.World.Decide(DecisionKind.Close, open));
+            m.Log.Add(m.World.Decide(DecisionKind.Close, open));
             m.Anchor();
             return (m.World.Pack(), m.World.Trust);
         }, "decision-unopened");
@@ -139,8 +139,8 @@ static partial class Matrix
         {
             var m = Mortgage.Released();
             m.Deploy(m.V2);
-            var open = m.Log.Add(m.World.Decide(Decision.OpenKind));
-            m.Log.Add(m.World.Decide(Decision.CloseKind, open) with { Principal = new string('f', 32) });
+            var open = m.Log.Add(m.World.Decide(DecisionKind.Open));
+            m.Log.Add(m.World.Decide(DecisionKind.Close, open) with { Principal = new string('f', 32) });
             m.Anchor();
             return (m.World.Pack(), m.World.Trust);
         }, "decision-close-differs");
@@ -148,7 +148,7 @@ static partial class Matrix
         {
             var m = Mortgage.Released();
             m.Deploy(m.V2);
-            m.Log.Add(m.World.Decide(Decision.OpenKind));
+            m.Log.Add(m.World.Decide(DecisionKind.Open));
             m.World.Add(m.World.Anchoring(m.Log) with { Opens = 0, Wholes = 1 }, World.Node);
             return (m.World.Pack(), m.World.Trust);
         }, "anchor-counts");
@@ -156,7 +156,8 @@ static partial class Matrix
         {
             var m = Mortgage.Released();
             m.Deploy(m.V2);
-            m.World.Add(World.Revoke(Revocation.Artifact, m.V2, m.World.State.Size, Revocation.Stop), World.Owners);
+            m.World.Add(World.Revoke(RevocationTarget.Artifact, m.V2, m.World.State.Size, RevocationEffect.Stop),
+                World.Owners);
             m.Log.Add(m.World.Decide());
             m.Anchor();
             return (m.World.Pack(), m.World.Trust);
@@ -274,7 +275,7 @@ static partial class Matrix
         yield return Told<Verdict>("a verdict that passes what failed", v => v with
         {
             Passed = true,
-            Rules = [.. v.Rules.Select(r => r with { Result = RuleOutcome.Passed, Message = null })]
+            Rules = [.. v.Rules.Select(r => r with { Result = RuleResult.Passed, Message = null })]
         }, "verdict-differs");
         yield return Told<Verdict>("a verdict with another message",
             v => v with { Rules = v.Rules.SetItem(0, v.Rules[0] with { Message = "ratio 0.99" }) }, "verdict-differs");
@@ -311,7 +312,7 @@ static partial class Matrix
         {
             var w = Lived.World;
             var f = Forgery.Of(w);
-            var envelope = w.Sign(w.Fresh(World.EndLog(LogStatement.Close, Lived.Log.Origin)), World.Stranger).Envelope;
+            var envelope = w.Sign(w.Fresh(World.EndLog(LogAction.Close, Lived.Log.Origin)), World.Stranger).Envelope;
             f.Documents[$"documents/{Explain.EnvelopeDigest(envelope).Hex}"] = envelope.ToJson().ToBytes();
             var entry = new Entry(w.Now, envelope);
             var refused = (Outcome.Refused)w.Replay.Try(entry);
@@ -353,7 +354,7 @@ static partial class Matrix
         yield return Changed("another status", r => Leaf(r, d => d with { Status = 403 }), "decision-inclusion");
         yield return Changed("another outcome", r => Leaf(r, d => d with
         {
-            Outcome = Decision.Deny,
+            Outcome = DecisionOutcome.Deny,
             Rule = "predict-only",
             RulePolicy = d.ReleasePolicy
         }), "decision-inclusion");

@@ -47,7 +47,7 @@ static partial class Matrix
             "anchor-root");
         yield return Node("an open in the place of a whole above the floor",
             f => f.Logs[origin].Leaves[3] =
-                (Decision.Parse(f.Logs[origin].Leaves[3]) with { Kind = Decision.OpenKind }).Encode(), "anchor-root");
+                (Decision.Parse(f.Logs[origin].Leaves[3]) with { Kind = DecisionKind.Open }).Encode(), "anchor-root");
         yield return Node("cuts what is anchored above the floor",
             f => f.Logs[origin].Leaves.RemoveRange(100, f.Logs[origin].Leaves.Count - 100), "log-short");
         yield return Finder("its floor left out", f => f.Floors.Remove(origin), "checkpoint-size", "pack-malformed");

@@ -97,7 +97,8 @@ public sealed class TourTests(TourWorld tour, ITestOutputHelper output)
         var replay = Refold();
         var step = tour.Step("v1 is checked, and refused");
         var deployments = replay.Entries
-            .Where(f => f.Statement is Deployment { Action: Deployment.Deploy or Deployment.Rollback }).ToList();
+            .Where(f => f.Statement is Deployment { Action: DeploymentAction.Deploy or DeploymentAction.Rollback })
+            .ToList();
         var verdicts = replay.Entries.Select(f => f.Statement).OfType<Verdict>().ToList();
         var failed = Assert.Single(verdicts, v => !v.Passed);
         Assert.Equal(deployments.Count, verdicts.Count(v => v.Passed));
@@ -109,10 +110,10 @@ public sealed class TourTests(TourWorld tour, ITestOutputHelper output)
         var said = v1.ToString("0.###", CultureInfo.InvariantCulture);
         Assert.Contains($"the approval ratio {said} is below 0.8", step, StringComparison.Ordinal);
         var rule = Assert.Single(failed.Rules, r => r.Rule == "four-fifths");
-        Assert.Equal(RuleOutcome.Failed, rule.Result);
+        Assert.Equal(RuleResult.Failed, rule.Result);
         Assert.Contains(said, rule.Message, StringComparison.Ordinal);
         Assert.All(verdicts.Where(v => v.Passed),
-            v => Assert.All(v.Rules, r => Assert.Equal(RuleOutcome.Passed, r.Result)));
+            v => Assert.All(v.Rules, r => Assert.Equal(RuleResult.Passed, r.Result)));
         Assert.DoesNotContain(deployments,
             d => ((Deployment)d.Statement).Routes.Any(r => r.Release == failed.Releases[0]));
     }
@@ -194,8 +195,8 @@ public sealed class TourTests(TourWorld tour, ITestOutputHelper output)
         Assert.Matches(@"^500 \(\d+ approved, \d+ denied\) in ", TourWorld.Fact(step, "answered"));
         // and one after the healing
         Assert.Equal(501,
-            decisions.Count(d => d is { Outcome: Decision.Allow, Status: 200, Operation: "POST /predict" }));
-        Assert.Equal("http", Assert.Single(decisions, d => d.Outcome == Decision.Deny).Protocol[..4]);
+            decisions.Count(d => d is { Outcome: DecisionOutcome.Allow, Status: 200, Operation: "POST /predict" }));
+        Assert.Equal("http", Assert.Single(decisions, d => d.Outcome == DecisionOutcome.Deny).Protocol[..4]);
         Assert.Single(decisions.Select(d => d.Principal).Distinct());
     }
 
@@ -218,7 +219,7 @@ public sealed class TourTests(TourWorld tour, ITestOutputHelper output)
     {
         var replay = Refold();
         var heads = replay.Entries.Where(f => f.Statement is Deployment).ToList();
-        Assert.Equal([Deployment.Deploy, Deployment.Deploy, Deployment.Rollback],
+        Assert.Equal([DeploymentAction.Deploy, DeploymentAction.Deploy, DeploymentAction.Rollback],
             heads.Select(f => ((Deployment)f.Statement).Action));
         var trees = heads.Select(head => replay.Entries.Select(f => f.Statement).OfType<Observation>()
             .Where(o => o.Deployment == head.Index && o.Event == ObservedEvent.Started)

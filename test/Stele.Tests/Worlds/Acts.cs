@@ -75,8 +75,8 @@ sealed partial class World
         };
 
     /// <param name="routes">Those of a canary; otherwise the release has all.</param>
-    public Approval Approve(Digest release, string action = Deployment.Deploy, string environment = Prod,
-        long validFor = 3_600_000, ImmutableArray<Route> routes = default)
+    public Approval Approve(Digest release, DeploymentAction action = DeploymentAction.Deploy,
+        string environment = Prod, long validFor = 3_600_000, ImmutableArray<Route> routes = default)
     {
         routes = routes.IsDefault ? [new Route(release, 100)] : routes;
         return new(release, Sys, environment, action, routes, State.Environment(Sys, environment).Head?.Entry,
@@ -91,7 +91,7 @@ sealed partial class World
         long validFor = 3_600_000) =>
         new(release, Sys, environment, policy, rule, Now + validFor, Digest.Of("why"u8)) { Nonce = Unset, Issued = 0 };
 
-    public Deployment Move(string action, string environment, params ReadOnlySpan<Digest> releases)
+    public Deployment Move(DeploymentAction action, string environment, params ReadOnlySpan<Digest> releases)
     {
         var routes = ImmutableArray.CreateBuilder<Route>();
         foreach (var r in releases) routes.Add(new Route(r, 100 / releases.Length));
@@ -103,9 +103,9 @@ sealed partial class World
     }
 
     public Deployment Deploying(Digest release, string environment = Prod) =>
-        Move(Deployment.Deploy, environment, release);
+        Move(DeploymentAction.Deploy, environment, release);
     public Deployment RollingBack(Digest release, string environment = Prod) =>
-        Move(Deployment.Rollback, environment, release);
+        Move(DeploymentAction.Rollback, environment, release);
 
     public Observation Observe(ObservedEvent what = ObservedEvent.Running, string environment = Prod)
     {
@@ -119,13 +119,14 @@ sealed partial class World
 
     public static LogStatement OpenLog(DecisionLog log, Person? node = null, string environment = Prod,
         string? predecessor = null) =>
-        new(LogStatement.Open, log.Origin, log.Key.Key.ToString(), (node ?? Node).Id, Sys, environment, predecessor)
+        new(LogAction.Open, log.Origin, log.Key.Key.ToString(), (node ?? Node).Id, Sys, environment, predecessor)
         {
             Nonce = Unset,
             Issued = 0
         };
 
-    public static LogStatement EndLog(string action, string origin) => new(action, origin, null, null, null, null, null)
+    public static LogStatement EndLog(LogAction action, string origin) => new(action, origin, null, null, null, null,
+        null)
     {
         Nonce = Unset,
         Issued = 0
@@ -149,25 +150,26 @@ sealed partial class World
         };
     }
 
-    public static Revocation Revoke(string target, Digest digest, long? fromEntry,
-        string effect = Revocation.BlockNew) => new(target, digest, fromEntry, effect)
+    public static Revocation Revoke(RevocationTarget target, Digest digest, long? fromEntry,
+        RevocationEffect effect = RevocationEffect.BlockNew) => new(target, digest, fromEntry, effect)
     {
         Nonce = Unset,
         Issued = 0
     };
     public static Erasure Erase(string log, long count = 1, string list = "list", long size = 11) =>
-        new(log, 0, Math.Max(count, 1), Digest.Of(Encoding.UTF8.GetBytes(list)), count, Erasure.Request, size, null)
+        new(log, 0, Math.Max(count, 1), Digest.Of(Encoding.UTF8.GetBytes(list)), count, ErasureCause.Request, size,
+            null)
     {
         Nonce = Unset,
         Issued = 0
     };
     public static Hold PlaceHold(string? environment = null, string? log = null, long? from = null, long? to = null,
-        string system = Sys) => new(Hold.Place, system, environment, log, from, to, null, Digest.Of("why"u8))
+        string system = Sys) => new(HoldAction.Place, system, environment, log, from, to, null, Digest.Of("why"u8))
     {
         Nonce = Unset,
         Issued = 0
     };
-    public static Hold ReleaseHold(long entry) => new(Hold.Release, null, null, null, null, null, entry, null)
+    public static Hold ReleaseHold(long entry) => new(HoldAction.Release, null, null, null, null, null, entry, null)
     {
         Nonce = Unset,
         Issued = 0
@@ -180,7 +182,7 @@ sealed partial class World
         foreach (var log in Reconciliation.Scope(State, system, environment))
         {
             var window = Reconciliation.Window(log, from, to);
-            var leaves = log.Status == LogStatement.Lost
+            var leaves = log.Status == LogAction.Lost
                 ? null
                 : Reconciliation.Leaves(Replay, log, window, Logs[log.Origin].Leaves);
             rows.Add(new ReconciledLog(log.Origin, window, leaves, upstream,
@@ -243,14 +245,14 @@ sealed partial class World
             Json.Object(("mediaType", mediaType), ("digest", document), ("size", size))), ("layers", Json.EmptyArray));
 
     /// <summary>One decision as the environment's head would make it.</summary>
-    public Decision Decide(string kind = Decision.WholeKind, long? open = null, string environment = Prod)
+    public Decision Decide(DecisionKind kind = DecisionKind.Whole, long? open = null, string environment = Prod)
     {
         var head = State.Environment(Sys, environment).Head!;
         return new(kind, Now + ++_decisions, open, Sys, environment, head.Entry, head.Routes[0].Release,
             ObservedStrength.VerifiedAtLoad, State.Releases[head.Routes[0].Release].Policy,
                 State.PoliciesFor(Sys, environment),
-            Decision.Allow, null, "0123456789abcdef0123456789abcdef", "http", "predict", 200,
+            DecisionOutcome.Allow, null, "0123456789abcdef0123456789abcdef", "http", "predict", 200,
             Commitment.To("input", new byte[32], "in"u8),
-            kind == Decision.OpenKind ? null : Commitment.To("output", new byte[32], "out"u8), 1500, State.Size, 10);
+            kind == DecisionKind.Open ? null : Commitment.To("output", new byte[32], "out"u8), 1500, State.Size, 10);
     }
 }

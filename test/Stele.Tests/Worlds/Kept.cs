@@ -47,11 +47,11 @@ sealed record Kept(string Name, World World,
         w.Add(w.Approve(m.V1, environment: World.Test), World.Approver);
         w.Refuse(w.Deploying(m.V1, World.Test) with { Replaces = 0 }, World.Deployer);
         foreach (var release in new[] { m.V2, m.V3 })
-            w.Add(w.Approve(release, Deployment.Canary,
-                routes: w.Move(Deployment.Canary, World.Prod, m.V2, m.V3).Routes), World.Approver);
-        w.Deploy(w.Move(Deployment.Canary, World.Prod, m.V2, m.V3));
+            w.Add(w.Approve(release, DeploymentAction.Canary,
+                routes: w.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3).Routes), World.Approver);
+        w.Deploy(w.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3));
         m.Log.Add(w.Decide());
-        w.Deploy(w.Move(Deployment.Halt, World.Prod));
+        w.Deploy(w.Move(DeploymentAction.Halt, World.Prod));
         m.Deploy(m.V2);
         // Policies that refuse, and fail closed.
         w.Add(
@@ -59,13 +59,13 @@ sealed record Kept(string Name, World World,
                 ("absent", "deploy", "checks.all(c, c == 'nothing') && release.components[7].kind == 'model'"),
                 ("never-halt", "halt", "false")), environment: World.Prod), World.Owners);
         w.Refuse(w.Deploying(m.V3), World.Deployer);
-        w.Refuse(w.Move(Deployment.Canary, World.Prod, m.V2, m.V3), World.Deployer);
-        w.Refuse(w.Move(Deployment.Halt, World.Prod), World.Deployer);
+        w.Refuse(w.Move(DeploymentAction.Canary, World.Prod, m.V2, m.V3), World.Deployer);
+        w.Refuse(w.Move(DeploymentAction.Halt, World.Prod), World.Deployer);
         w.Refuse(w.Waive(m.V2, m.Policy, "four-fifths"), World.Builder);
         w.Add(w.PutPolicy(null, environment: World.Prod), World.Owners);
         m.Log.Add(w.Decide() with
         {
-            Outcome = Decision.Deny,
+            Outcome = DecisionOutcome.Deny,
             Rule = "predict-only",
             RulePolicy = m.Frozen,
             Status = 403,
@@ -93,8 +93,8 @@ sealed record Kept(string Name, World World,
         w.Add(w.Declare(World.Sys, [.. w.State.Systems[World.Sys].Environments]), World.Owners);
         var taken = w.Waive(m.V2, m.Policy, "four-fifths");
         w.Add(taken with { Expires = null, Reason = null, Replaces = w.Add(taken, World.Stranger) }, World.Approver);
-        w.Add(World.Revoke(Revocation.Artifact, Digest.Of("elsewhere"u8), 0), World.Owners);
-        w.Add(World.Revoke(Revocation.Key, World.Stranger.Key.Public.Id, w.State.Size), World.Recovery);
+        w.Add(World.Revoke(RevocationTarget.Artifact, Digest.Of("elsewhere"u8), 0), World.Owners);
+        w.Add(World.Revoke(RevocationTarget.Key, World.Stranger.Key.Public.Id, w.State.Size), World.Recovery);
         w.Add(w.PutPolicy(null, null), World.Owners);
         // What is gone, held and reckoned.
         m.Log.Counted = new GatewayCount(0, m.Log.Leaves.Count + 1, m.Log.Leaves.Count, m.Log.Leaves.Count, 0, 0);
@@ -107,12 +107,12 @@ sealed record Kept(string Name, World World,
             Commitment.To("masked", new byte[32], "***"u8));
         m.Log.Add(w.Decide() with
         {
-            Outcome = Decision.Hold,
+            Outcome = DecisionOutcome.Hold,
             Rule = "large",
             RulePolicy = m.Policy,
             Status = 403,
             Context = context,
-            Would = [new(stricter, Decision.Deny, "small", stricter)]
+            Would = [new(stricter, RuledOutcome.Deny, "small", stricter)]
         });
         m.Log.Add(w.Decide() with
         {
@@ -120,7 +120,7 @@ sealed record Kept(string Name, World World,
             RulePolicy = m.Policy,
             Context = context,
             Masked = masked,
-            Would = [new(stricter, Decision.Deny, "small", stricter)]
+            Would = [new(stricter, RuledOutcome.Deny, "small", stricter)]
         });
         return new("eventful", w, new Dictionary<string, (byte[], VerifyResult)>
         {

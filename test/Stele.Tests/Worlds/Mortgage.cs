@@ -104,14 +104,14 @@ sealed class Mortgage
         m.DeployedV2 = m.Deploy(m.V2);
         w.Add(w.Observe(ObservedEvent.Started), World.Node);
         for (var i = 0; i < 3; i++) m.Log.Add(w.Decide());
-        var open = m.Log.Add(w.Decide(Decision.OpenKind));
+        var open = m.Log.Add(w.Decide(DecisionKind.Open));
         m.Anchor();
         m.Log.Add(w.Decide());
-        m.Log.Add(w.Decide(Decision.CloseKind, open));
+        m.Log.Add(w.Decide(DecisionKind.Close, open));
         m.DeployedV3 = m.Deploy(m.V3);
         m.Log.Add(w.Decide());
         m.Anchor();
-        w.Add(w.Approve(m.V2, Deployment.Rollback), World.Approver2);
+        w.Add(w.Approve(m.V2, DeploymentAction.Rollback), World.Approver2);
         m.RolledBack = w.Deploy(w.RollingBack(m.V2));
         w.Add(w.Observe(ObservedEvent.Started), World.Node);
         m.Log.Add(w.Decide());
@@ -121,7 +121,7 @@ sealed class Mortgage
         w.Add(w.Alarm(m.Log), World.Monitor);
         w.Add(w.Attest(World.Approver), World.Approver);
         w.Add(w.Attest(World.Owner, "iso-42001/A.6.2.4", m.V2, evidence: m.Data), World.Owner);
-        w.Add(World.Revoke(Revocation.Key, World.Builder2.Key.Public.Id, null), World.Builder2);
+        w.Add(World.Revoke(RevocationTarget.Key, World.Builder2.Key.Public.Id, null), World.Builder2);
         m.Log.Add(w.Decide());
         return m;
     }
@@ -138,8 +138,8 @@ sealed class Mortgage
         for (var i = 0; i < 700; i++)
         {
             m.Log.Add(i == 600
-                ? m.World.Decide(Decision.CloseKind, open)
-                : m.World.Decide(i == 300 ? Decision.OpenKind : Decision.WholeKind));
+                ? m.World.Decide(DecisionKind.Close, open)
+                : m.World.Decide(i == 300 ? DecisionKind.Open : DecisionKind.Whole));
             if (i == 300) open = 300;
             if (i is 399 or 649 or 699) m.Anchor();
         }
@@ -173,7 +173,7 @@ sealed class Mortgage
 
     public long Deploy(Digest release, string environment = World.Prod)
     {
-        World.Add(World.Approve(release, Deployment.Deploy, environment), World.Approver);
+        World.Add(World.Approve(release, DeploymentAction.Deploy, environment), World.Approver);
         return World.Deploy(World.Deploying(release, environment));
     }
 

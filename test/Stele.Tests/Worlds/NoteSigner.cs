@@ -28,6 +28,9 @@ sealed partial class NoteSigner
 
     public VerifierKey Key { get; }
 
+    /// <summary>The key as a log's key file has it.</summary>
+    public string Secret => $"PRIVATE+KEY+{Key.Name}+{Key.Id:x8}+{Base64.Encode([1, .. _seed])}";
+
     /// <summary>The same secret under another name.</summary>
     public NoteSigner As(string name) => new(name, Key.Type, _seed);
 

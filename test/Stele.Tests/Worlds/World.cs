@@ -181,8 +181,8 @@ sealed class DecisionLog(NoteSigner key)
 
     public long Add(Decision decision)
     {
-        if (decision.Kind == Decision.OpenKind) Opens++;
-        else if (decision.Kind == Decision.CloseKind) Closes++;
+        if (decision.Kind == DecisionKind.Open) Opens++;
+        else if (decision.Kind == DecisionKind.Close) Closes++;
         else Wholes++;
         _leaves.Add(decision.Encode());
         return _leaves.Count - 1;

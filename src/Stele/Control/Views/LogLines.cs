@@ -39,9 +39,9 @@ sealed record LogLines(long Size, long From, ImmutableArray<LogLine> Lines) : IV
         for (var i = from; i < all.Count && i < from + Math.Min(count, MaxLines); i++) yield return all[(int)i];
     }
 
-    /// <summary>The members who signed, by the keys that are theirs after the entry.</summary>
+    /// <summary>The members who signed: whose a key is never changes.</summary>
     internal static IEnumerable<string> Signers(Folded f) =>
-        f.Entry.Envelope.Signatures.Select(s => f.After.KeyOwners.TryGetValue(s.KeyId, out var m)
+        f.Entry.Envelope.Signatures.Select(s => f.Names.KeyOwners.TryGetValue(s.KeyId, out var m)
             ? m
             : s.KeyId.ToString());
 }

@@ -64,8 +64,8 @@ sealed record ShownEvaluation(long Entry, string By, Digest Check, Digest Report
 
 /// <param name="Expires">Milliseconds since 1970 UTC.</param>
 /// <param name="Withdrawn">The entry that took it back.</param>
-sealed record ShownApproval(long Entry, string By, string Place, string Action, ImmutableArray<Route> Routes,
-    long Expires, long? Withdrawn) : IView;
+sealed record ShownApproval(long Entry, string By, string Place, DeploymentAction Action,
+    ImmutableArray<Route> Routes, long Expires, long? Withdrawn) : IView;
 
 /// <param name="Entry">The last deployment that routed there.</param>
 sealed record ShownPlace(string Place, long Entry) : IView;

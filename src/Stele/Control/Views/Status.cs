@@ -18,16 +18,16 @@ sealed record Status(Digest Ledger, string Origin, int FoldVersion, long Size, l
     ImmutableArray<ShownRevocation> Revocations, ImmutableArray<ShownLog> Logs, ImmutableArray<ShownHold> Holds,
     ImmutableArray<ShownWord> Attestations) : IView
 {
-    /// <param name="entries">The entries that were folded, at least those of the state.</param>
+    /// <param name="ledger">What was folded, at least the entries of the state.</param>
     /// <param name="now">
     /// What "lapsed" and "silent" are measured by, milliseconds since 1970 UTC; the asked time when one asks as of
     /// then.
     /// </param>
-    public static Status Of(Folding state, IReadOnlyList<Folded> entries, long now) => new(
+    public static Status Of(Folding state, Replay ledger, long now) => new(
         state.Ledger, state.Origin, state.FoldVersion, state.Size, state.Time, now, StateDigest.Of(state),
         state.Members.Count(m => !m.Value.Keys.IsEmpty), state.Threshold,
         [.. state.Policies.Select(p => new ShownPolicy(p.Key, p.Value.Entry, p.Value.Policy))],
-        [.. state.Systems.Values.Select(s => ShownSystem.Of(state, entries, s, now))],
+        [.. state.Systems.Values.Select(s => ShownSystem.Of(state, ledger, s, now))],
         [.. state.Revocations.Select(r => new ShownRevocation(r.Value.Target, r.Key, r.Value.Entry, r.Value.FromEntry,
             r.Value.Effect))],
         [.. state.Logs.Values.Select(l => ShownLog.Of(state, l, now))],
@@ -37,13 +37,16 @@ sealed record Status(Digest Ledger, string Origin, int FoldVersion, long Size, l
     /// <summary>The newest observations that are about the head, one of each release that it routes to, the newest
     /// first.</summary>
     public static IEnumerable<(Folded Entry, Observation Observation)> AboutHead(
-        Folding state, IReadOnlyList<Folded> entries, string system, string environment, HeadFact head)
+        Folding state, Replay ledger, string system, string environment, HeadFact head)
     {
         var seen = new HashSet<Digest>();
-        for (var i = (int)state.Size - 1; i > head.Entry && seen.Count < head.Routes.Length; i--)
-            if (entries[i].Statement is Observation o && o.System == system && o.Environment == environment
-                && o.Deployment == head.Entry && head.Routes.Any(r => r.Release == o.Release) && seen.Add(o.Release))
-                yield return (entries[i], o);
+        foreach (var folded in ledger.NewestObservations(system, environment, state.Size))
+        {
+            if (folded.Index <= head.Entry || seen.Count >= head.Routes.Length) yield break;
+            var o = (Observation)folded.Statement;
+            if (o.Deployment == head.Entry && head.Routes.Any(r => r.Release == o.Release) && seen.Add(o.Release))
+                yield return (folded, o);
+        }
     }
 
     /// <summary>Whether an observation says that the release runs, and is what was released.</summary>
@@ -59,15 +62,16 @@ sealed record Status(Digest Ledger, string Origin, int FoldVersion, long Size, l
 sealed record ShownPolicy(string Scope, long Entry, Digest? Policy) : IView;
 
 /// <param name="FromEntry">The entry from which on it has no force.</param>
-sealed record ShownRevocation(string Target, Digest Digest, long Entry, long FromEntry, string Effect) : IView;
+sealed record ShownRevocation(RevocationTarget Target, Digest Digest, long Entry, long FromEntry,
+    RevocationEffect Effect) : IView;
 
 /// <param name="Retention">How long what is recorded of its decisions is kept; nothing: forever.</param>
 sealed record ShownSystem(string System, long Entry, string Owner, string Risk, RetentionTerms? Retention,
     ImmutableArray<ShownEnvironment> Environments) : IView
 {
-    public static ShownSystem Of(Folding state, IReadOnlyList<Folded> entries, SystemFact s, long now) => new(s.Name,
+    public static ShownSystem Of(Folding state, Replay ledger, SystemFact s, long now) => new(s.Name,
         s.Entry, s.Owner, s.Risk, s.Retention,
-        [.. s.Environments.Select(e => ShownEnvironment.Of(state, entries, s.Name, e, now))]);
+        [.. s.Environments.Select(e => ShownEnvironment.Of(state, ledger, s.Name, e, now))]);
 }
 
 /// <param name="StaleAfter">How old the newest checkpoint may be, milliseconds; nothing: unlimited.</param>
@@ -82,7 +86,7 @@ sealed record ShownEnvironment(string Environment, string Place, long? StaleAfte
     /// <summary>Whether it has a head that is not halted.</summary>
     public bool Runs => Head is { Routes.IsEmpty: false };
 
-    public static ShownEnvironment Of(Folding state, IReadOnlyList<Folded> entries, string system,
+    public static ShownEnvironment Of(Folding state, Replay ledger, string system,
         EnvironmentTerms terms, long now)
     {
         var fact = state.Environment(system, terms.Name);
@@ -92,7 +96,7 @@ sealed record ShownEnvironment(string Environment, string Place, long? StaleAfte
         return new(terms.Name, Folding.Place(system, terms.Name), terms.StaleAfter, terms.ObservationGap,
             terms.NodeReturn, [.. state.PoliciesFor(system, terms.Name)],
             fact.Head is { } head ? ShownHead.Of(state, head, now) : null,
-            ShownObservation.Of(state, entries, system, terms.Name, fact),
+            ShownObservation.Of(state, ledger, system, terms.Name, fact),
             running && terms.ObservationGap is { } limit && heard is { } last && now - last > limit,
             [.. fact.Deployed.OrderBy(d => d.Value)
                 .Select(d => new DeployedRelease(d.Key, Status.NameOf(state, d.Key), d.Value))]);
@@ -104,9 +108,9 @@ sealed record DeployedRelease(Digest Release, string? Name, long Entry) : IView;
 /// <summary>What an environment is to run.</summary>
 /// <param name="Lapsed">A waiver that it stands on does not count any more.</param>
 /// <param name="Revoked">Something in the closure of a release was revoked.</param>
-sealed record ShownHead(long Entry, long Time, string Action, long Since, ImmutableArray<ShownRoute> Routes,
-    ImmutableArray<ShownRoute> PreviousRoutes, ImmutableArray<Digest> Policies, ImmutableArray<ShownWaiver> Waivers,
-    bool Lapsed, bool Revoked) : IView
+sealed record ShownHead(long Entry, long Time, DeploymentAction Action, long Since,
+    ImmutableArray<ShownRoute> Routes, ImmutableArray<ShownRoute> PreviousRoutes, ImmutableArray<Digest> Policies,
+    ImmutableArray<ShownWaiver> Waivers, bool Lapsed, bool Revoked) : IView
 {
     public static ShownHead Of(Folding state, HeadFact head, long now)
     {
@@ -136,15 +140,18 @@ sealed record ShownRoute(Digest Release, string? Name, int Weight) : IView
 sealed record ShownObservation(long Entry, long Time, ObservedEvent Event, Digest Release, string? Name,
     long Deployment, bool Agrees, bool Current, ImmutableArray<string> Differs) : IView
 {
-    public static ShownObservation? Of(Folding state, IReadOnlyList<Folded> entries, string system,
+    public static ShownObservation? Of(Folding state, Replay ledger, string system,
         string environment, EnvironmentFact fact)
     {
         var about = fact.Head is { } head
-            ? Status.AboutHead(state, entries, system, environment, head).ToArray() : [];
+            ? Status.AboutHead(state, ledger, system, environment, head).ToArray() : [];
         var (entry, o) = about.FirstOrDefault(a => !Status.Runs(a.Observation));
         if (o is null && about.Length > 0) (entry, o) = about[0];
         if (o is null && fact.Observation is { } last)
-            (entry, o) = (entries[(int)last.Entry], entries[(int)last.Entry].Statement as Observation);
+        {
+            entry = ledger.Entries[(int)last.Entry];
+            o = entry.Statement as Observation;
+        }
         return o is null ? null : new(entry.Index, entry.Entry.Time, o.Event, o.Release,
             Status.NameOf(state, o.Release), o.Deployment, o.Dimensions.All(d => d.Agrees),
             o.Deployment == fact.Head?.Entry, [.. o.Dimensions.Where(d => !d.Agrees).Select(d => d.Name)]);
@@ -155,7 +162,7 @@ sealed record ShownObservation(long Entry, long Time, ObservedEvent Event, Diges
 /// <param name="Floor">What is below may be pruned.</param>
 /// <param name="Erased">How many of its records were erased.</param>
 /// <param name="Holds">The entries of the holds that cover any of it.</param>
-sealed record ShownLog(string Log, string Node, string Place, long Entry, string Status, long Floor, string Key,
+sealed record ShownLog(string Log, string Node, string Place, long Entry, LogAction Status, long Floor, string Key,
     long Erased, ImmutableArray<long> Holds, ShownAnchor? Anchor) : IView
 {
     public static ShownLog Of(Folding state, LogFact l, long now) => new(l.Origin, l.Node,

@@ -40,10 +40,10 @@ sealed record Trace([Inline] TracedClosure Closure, [Inline] TracedWay? Way, [In
             ? only.Release
             : throw new FormatException($"entry {entry} routes to {deployment.Routes.Length} releases: name one"));
         var fact = before.Releases[digest];
-        var verdict = replay.Entries
-            .FirstOrDefault(f => f.Index > entry && f.Statement is Verdict v && v.Size == entry && v.Passed);
-        var observation = replay.Entries.FirstOrDefault(f => f.Index > entry && f.Statement is Observation o
-            && o.Deployment == entry && o.Release == digest);
+        var verdict = replay.Of<Verdict>(entry + 1)
+            .FirstOrDefault(f => f.Statement is Verdict v && v.Size == entry && v.Passed);
+        var observation = replay.Observations(deployment.System, deployment.Environment, entry + 1).FirstOrDefault(
+            f => f.Statement is Observation o && o.Deployment == entry && o.Release == digest);
         return OfRelease(replay, find, digest) with
         {
             Way = new(
@@ -159,8 +159,8 @@ sealed record TracedWay(TracedDeployment Deployment, [WrittenNull] TracedVerdict
     ImmutableArray<TracedApproval> Approvals, [WrittenNull] LogLine? Observed) : IView;
 
 /// <param name="Policies">Those in force before it.</param>
-sealed record TracedDeployment([Inline] LogLine Line, string Place, string Action, ImmutableArray<Route> Routes,
-    ImmutableArray<Digest> Policies) : IView;
+sealed record TracedDeployment([Inline] LogLine Line, string Place, DeploymentAction Action,
+    ImmutableArray<Route> Routes, ImmutableArray<Digest> Policies) : IView;
 
 sealed record TracedVerdict([Inline] LogLine Line, ImmutableArray<RuleOutcome> Rules) : IView;
 

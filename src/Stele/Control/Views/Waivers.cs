@@ -46,7 +46,7 @@ sealed record WaiverList(long AsOf, ImmutableArray<ListedWaiver> Waivers) : IVie
     public static WaiverList Of(Replay replay, long now, Func<WaiverFact, bool> wanted)
     {
         var state = replay.State;
-        var used = replay.Entries.Where(f => f.Statement is Verdict { Passed: true, Waivers.IsEmpty: false })
+        var used = replay.Of<Verdict>().Where(f => f.Statement is Verdict { Passed: true, Waivers.IsEmpty: false })
             .SelectMany(f => ((Verdict)f.Statement).Waivers.Select(w => (Waiver: w, ((Verdict)f.Statement).Size)))
             .ToLookup(u => u.Waiver, u => u.Size);
         return new(now, [.. state.Waivers.Values.Where(wanted).Select(w => new ListedWaiver(
