@@ -8,7 +8,7 @@ TEST_PACKAGES ?= bubblewrap skopeo strace e2fsprogs chromium chromium-driver ope
 # Tests run with assertions on; what is shown and measured is Release.
 TEST_CONFIGURATION ?= Debug
 
-STELE := src/Stele/bin/Release/net10.0/stele
+STELE := out/run/stele
 BENCH := bench/Stele.Bench/bin/Release/net10.0/Stele.Bench
 
 .PHONY: help tour up test soak bench publish clean
@@ -24,12 +24,12 @@ help:
 
 tour:
 	@eng/packages.sh $(PACKAGES)
-	@eng/build.sh Release src/Stele/Stele.csproj src/Stele.Verify/Stele.Verify.csproj
+	@eng/build.sh Ahead src/Stele/Stele.csproj src/Stele.Verify/Stele.Verify.csproj
 	@$(STELE) tour $(if $(DATA),--data '$(DATA)')
 
 up:
 	@eng/packages.sh $(PACKAGES)
-	@eng/build.sh Release src/Stele/Stele.csproj
+	@eng/build.sh Ahead src/Stele/Stele.csproj
 	@exec $(STELE) up $(if $(DATA),--data '$(DATA)')
 
 test:
@@ -45,6 +45,7 @@ soak:
 
 bench:
 	@eng/packages.sh $(PACKAGES)
+	@eng/build.sh Ahead src/Stele/Stele.csproj
 	@eng/build.sh Release bench/Stele.Bench/Stele.Bench.csproj
 	@$(BENCH) $(ONLY) $(if $(ROW),--row "$(ROW)") $(if $(JSON),--json)
 

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 
 name=${1:?the name of the world, as in fold-1}
 here=$PWD/test/Stele.Tests/Upgrade
-stele=$PWD/src/Stele/bin/Release/net10.0/stele verify=$PWD/src/Stele.Verify/bin/Release/net10.0/stele-verify
+stele=$PWD/out/run/stele verify=$PWD/out/run/stele-verify
 kept=$here/$name.tar.br
 [ ! -e "$kept" ] || { echo "upgrade-world: $kept is there, and is never made again" >&2; exit 1; }
 git diff --quiet HEAD -- src || { echo "upgrade-world: src is not as it is committed" >&2; exit 1; }

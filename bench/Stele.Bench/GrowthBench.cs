@@ -26,7 +26,7 @@ static class GrowthBench
             .Split(',').Select(s => int.Parse(s, CultureInfo.InvariantCulture))];
         var programs = new List<(string Name, string Path)>
         {
-            ("", Path.Combine(root, "src", "Stele", "bin", "Release", "net10.0", "stele")),
+            ("", Path.Combine(root, "out", "run", "stele")),
         };
         if (Environment.GetEnvironmentVariable("STELE_BEFORE") is { } before) programs.Add((" (before)", before));
         var sites = new List<Site>();

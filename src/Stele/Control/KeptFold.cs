@@ -16,6 +16,9 @@ enum FoldFrom
 /// </param>
 sealed record KeptFold(string Folder, string Secret, FoldFrom From)
 {
-    /// <summary>Fewer new entries than these are folded again rather than kept.</summary>
-    public const int Few = 16;
+    /// <summary>
+    /// Whether so few entries are new that they are folded again rather than kept: each snapshot takes some 10 KB and
+    /// more of the disk, which is not given back.
+    /// </summary>
+    public static bool IsFew(long added, long size) => added < Math.Clamp(size / 512, 16, 128);
 }

@@ -71,7 +71,7 @@ sealed class LedgerFold : IDisposable
         {
             return Fold(FoldFrom.Zero);
         }
-        if (replay.NotKept >= KeptFold.Few) replay.Keep();
+        if (!KeptFold.IsFew(replay.NotKept, replay.State.Size)) replay.Keep();
         return replay;
     }
 
@@ -80,7 +80,7 @@ sealed class LedgerFold : IDisposable
     {
         if (_snapshots is null) return;
         await _snapshots.Idle;
-        if (_replay.NotKept >= KeptFold.Few) _replay.Keep();
+        if (!KeptFold.IsFew(_replay.NotKept, _replay.State.Size)) _replay.Keep();
         Dispose();
     }
 

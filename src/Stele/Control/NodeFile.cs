@@ -35,9 +35,9 @@ sealed class NodeFile(GrowingFile file, Action<string> broken) : INodes, IDispos
         {
             read = file.Read(at.At, bytes);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
-            throw Broken(at, e);
+            throw Broken(at, e);    // closed: the ledger was folded again meanwhile
         }
         return read == bytes.Length && Digest.Of(bytes) == at.Digest ? bytes : throw Broken(at);
     }

@@ -344,7 +344,7 @@ sealed class Replica : IAsyncDisposable
             {
                 if (_snapshots?.Broken is { } broken) throw new NodeException(broken);
                 await FoldOn(lacking, stop);
-                if (_replay.NotKept >= KeptFold.Few) _replay.Keep();
+                if (!KeptFold.IsFew(_replay.NotKept, _replay.State.Size)) _replay.Keep();
                 return;
             }
             catch (NodeException e) when (_kept is not null)
@@ -418,7 +418,7 @@ sealed class Replica : IAsyncDisposable
     public ValueTask DisposeAsync()
     {
         if (_snapshots?.Broken is { } broken) _snapshots.Discard(broken);     // found by a reader, after the fold
-        else if (_replay.NotKept >= KeptFold.Few) _replay.Keep();
+        else if (!KeptFold.IsFew(_replay.NotKept, _replay.State.Size)) _replay.Keep();
         _snapshots?.Dispose();
         _log.Dispose();
         _one.Dispose();

@@ -36,7 +36,6 @@ sealed class Snapshots : ISnapshots, IDisposable
     readonly Digest _ledger;
     readonly Func<LogReader> _log;
     readonly SafeFileHandle? _held;         // null: the lock is taken for each snapshot
-    readonly Lock _gate = new();
     GrowingFile? _records;
     byte[] _name = [];                      // of the nodes' file
     NodeFile? _nodes;
@@ -92,7 +91,10 @@ sealed class Snapshots : ISnapshots, IDisposable
     string RecordsPath => Path.Combine(_folder, "snapshots");
     string NodesPath(ReadOnlySpan<byte> name) => Path.Combine(_folder, $"nodes.{Convert.ToHexStringLower(name)}");
 
-    /// <summary>Looks for the newest snapshot that may be used; without one, what is there is discarded.</summary>
+    /// <summary>
+    /// Looks for the newest snapshot that may be used; without one, what is there is discarded. In a folder that
+    /// several processes use, another may have kept one over more entries than are stored here as this one sees it.
+    /// </summary>
     void Find()
     {
         _records = GrowingFile.TryOpen(RecordsPath);
@@ -121,9 +123,6 @@ sealed class Snapshots : ISnapshots, IDisposable
     /// <summary>Why the last snapshot could not be kept; null: it could. It is tried again.</summary>
     public string? LastError { get; private set; }
 
-    /// <summary>Whether another build than this one made the newest snapshot.</summary>
-    public bool IsOfAnotherBuild => Newest() is { } record && !record.AsSpan(Build, 16).SequenceEqual(ThisBuild);
-
     public INodes Nodes => _nodes ?? throw new NodeException($"there are no snapshots in {_folder}");
 
     long Count => (_records?.Length ?? 0) / Record;
@@ -132,7 +131,8 @@ sealed class Snapshots : ISnapshots, IDisposable
     byte[]? Newest()
     {
         for (var at = Count - 1; at >= Math.Max(0, Count - 2); at--)
-            if (At(at) is { } record && MayBeUsed(record)) return record;
+            if (At(at) is { } record && (MayBeUsed(record) || _held is null && SizeOf(record) > _log().Size))
+                return record;
         return null;
     }
 
