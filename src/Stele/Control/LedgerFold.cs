@@ -57,20 +57,33 @@ sealed class LedgerFold : IDisposable
             if (_snapshots is not null) _snapshots.WhenBroken = () => WhenBroken?.Invoke();
             if (from is FoldFrom.Zero) _snapshots?.Discard("everything is folded again from the first entry");
         }
-        var replay = new Replay(new Documents(SmallDocuments.Of(_blobs)), new StoredEntries(() => _log), _snapshots);
         try
         {
-            foreach (var entry in new Preparation(replay.State).Read(_log.ReadEntries(replay.State.Size, _log.Size)))
-                if (entry.Entry is not { } prepared)
-                    throw new FormatException($"entry {replay.State.Size} of the ledger is none: {entry.Error}");
-                else if (replay.Add(prepared) is Outcome.Refused refused)
-                    throw new FormatException($"entry {replay.State.Size} of the ledger does not fold: "
-                        + $"{refused.Code.Name()}: {refused.Message}");
+            return Folded();
         }
         catch (NodeException) when (from is FoldFrom.Snapshot)
         {
             return Fold(FoldFrom.Zero);
         }
+        catch (NodeException e) when (_snapshots is not null)
+        {
+            // Kept a moment ago, and damaged by now: the disk is not to be used for it.
+            _unkept = e.Message;
+            _snapshots.Dispose();
+            _snapshots = null;
+            return Folded();
+        }
+    }
+
+    Replay Folded()
+    {
+        var replay = new Replay(new Documents(SmallDocuments.Of(_blobs)), new StoredEntries(() => _log), _snapshots);
+        foreach (var entry in new Preparation(replay.State).Read(_log.ReadEntries(replay.State.Size, _log.Size)))
+            if (entry.Entry is not { } prepared)
+                throw new FormatException($"entry {replay.State.Size} of the ledger is none: {entry.Error}");
+            else if (replay.Add(prepared) is Outcome.Refused refused)
+                throw new FormatException($"entry {replay.State.Size} of the ledger does not fold: "
+                    + $"{refused.Code.Name()}: {refused.Message}");
         if (!KeptFold.IsFew(replay.NotKept, replay.State.Size)) replay.Keep();
         return replay;
     }

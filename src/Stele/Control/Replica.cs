@@ -80,19 +80,28 @@ sealed class Replica : IAsyncDisposable
 
     Replay Begin(FoldFrom from)
     {
-        var find = SmallDocuments.Of(_store);
         if (_kept is not null)
         {
             _snapshots?.Dispose();
             _snapshots = Snapshots.Open(_kept, _trust.Genesis, () => _log, _holding, out _unkept);
             if (from is FoldFrom.Zero) _snapshots?.Discard("everything is folded again from the first entry");
-            if (_snapshots is { Broken: { } broken })
-            {
-                _unkept = broken;            // they are somebody else's to discard
-                _snapshots.Dispose();
-                _snapshots = null;
-            }
+            if (_snapshots is { Broken: { } broken }) return Without(broken);   // somebody else's to discard
         }
+        return Begin();
+    }
+
+    /// <summary>From the first entry, with no snapshots any more.</summary>
+    Replay Without(string why)
+    {
+        _unkept = why;
+        _snapshots?.Dispose();
+        _snapshots = null;
+        return Begin();
+    }
+
+    Replay Begin()
+    {
+        var find = SmallDocuments.Of(_store);
         return new Replay(new Documents(digest =>
         {
             var bytes = find(digest);
@@ -338,7 +347,7 @@ sealed class Replica : IAsyncDisposable
     /// <summary>Folds what is stored and not folded yet.</summary>
     async Task Fold(Lacking lacking, CancellationToken stop)
     {
-        while (true)
+        for (var again = false; ; again = true)
         {
             try
             {
@@ -347,11 +356,12 @@ sealed class Replica : IAsyncDisposable
                 if (!KeptFold.IsFew(_replay.NotKept, _replay.State.Size)) _replay.Keep();
                 return;
             }
-            catch (NodeException e) when (_kept is not null)
+            catch (NodeException e) when (_snapshots is not null)
             {
                 // What was kept was changed or damaged: nothing of it is used, and all is made again from the entries.
-                _snapshots?.Discard(e.Message);
-                _replay = Begin(FoldFrom.Zero);
+                // What was kept a moment ago and is damaged by now is on a disk that is not to be used for it.
+                _snapshots.Discard(e.Message);
+                _replay = again ? Without(e.Message) : Begin(FoldFrom.Zero);
             }
         }
     }
